@@ -17,6 +17,9 @@ const (
 	DayTable  Table = "day"
 )
 
+// Tables are both tables, in the order in which they are read.
+var Tables = [...]Table{DayTable, HourTable}
+
 // Period is an hour or a day of a node, by its beginning in seconds since 1970.
 type Period struct {
 	At   int64

@@ -162,7 +162,7 @@ func split(all []counts.Period) (at []time.Time, nodes []int32) {
 // each calls f with the lines of a query in each table with some of the periods. In it, %[1]s
 // is the table, and $1 and $2 are the times and nodes of the periods.
 func (c *counted) each(ctx context.Context, p counts.Periods, query string, args, into []any, f func()) error {
-	for _, table := range []counts.Table{counts.DayTable, counts.HourTable} {
+	for _, table := range counts.Tables {
 		if len(p[table]) == 0 {
 			continue
 		}
@@ -186,9 +186,9 @@ func (c *counted) Ranked(ctx context.Context, p counts.Periods, k counts.Kind, b
 		ORDER BY p.i, x.n DESC`, "FIELD", by.String())
 	var i int64
 	var x counts.Ranked
-	for table, periods := range p {
-		of := make([][]counts.Ranked, len(periods))
-		err := c.each(ctx, counts.Periods{table: periods}, query, []any{k.String(), n}, []any{&i, &x.Name, &x.N}, func() { of[i-1] = append(of[i-1], x) })
+	for _, table := range counts.Tables {
+		of := make([][]counts.Ranked, len(p[table]))
+		err := c.each(ctx, counts.Periods{table: p[table]}, query, []any{k.String(), n}, []any{&i, &x.Name, &x.N}, func() { of[i-1] = append(of[i-1], x) })
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ func (c counted) Kept(ctx context.Context) (*counts.Kept, error) {
 		var length string
 		var at int64
 		err := lines.Scan(&length, &at)
-		if length == "hour" {
+		if counts.Table(length) == counts.HourTable {
 			of.Hours = append(of.Hours, at)
 		} else {
 			of.Days = append(of.Days, at)
@@ -69,12 +69,9 @@ func (c counted) parts(ctx context.Context) (parts []counts.Part, err error) {
 	})
 }
 
-// tables are the tables of counts in the order in which they are read.
-var tables = []counts.Table{counts.DayTable, counts.HourTable}
-
 // Ranked implements [counts.Source].
 func (c counted) Ranked(ctx context.Context, p counts.Periods, k counts.Kind, by counts.Field, n int) (all [][]counts.Ranked, err error) {
-	for _, table := range tables {
+	for _, table := range counts.Tables {
 		query := fmt.Sprintf("SELECT name, %[1]s FROM %[2]s WHERE at = ? AND kind = ? AND %[1]s > 0 ORDER BY %[1]s DESC LIMIT ?", by, table)
 		for _, period := range p[table] {
 			lines, err := c.tx.QueryContext(ctx, query, period.At, k.String(), n)
@@ -103,7 +100,7 @@ const namesAtOnce = 200
 // eachLine calls f with the lines of a query, in which %[1]s is the table, %[2]s its
 // periods, and %[3]s so many parameters as there are names.
 func (c counted) eachLine(ctx context.Context, p counts.Periods, query string, names []string, f func(*sql.Rows) error) error {
-	for _, table := range tables {
+	for _, table := range counts.Tables {
 		if len(p[table]) == 0 {
 			continue
 		}
@@ -144,13 +141,12 @@ var sumOf = func() string {
 	return strings.Join(all, ", ")
 }()
 
-// scanSums scans a value and the numbers behind it.
-func scanSums(lines *sql.Rows, first any, s *counts.Sums) error {
-	targets := []any{first}
+// scanSums scans values and the numbers behind them.
+func scanSums(lines *sql.Rows, s *counts.Sums, first ...any) error {
 	for f := range s {
-		targets = append(targets, &s[f])
+		first = append(first, &s[f])
 	}
-	return lines.Scan(targets...)
+	return lines.Scan(first...)
 }
 
 // Sums implements [counts.Source].
@@ -160,7 +156,7 @@ func (c counted) Sums(ctx context.Context, p counts.Periods, of counts.Named, na
 	err := c.eachLine(ctx, p, query, names, func(lines *sql.Rows) error {
 		var name string
 		var s counts.Sums
-		err := scanSums(lines, &name, &s)
+		err := scanSums(lines, &s, &name)
 		sum := all[name]
 		sum.Add(&s)
 		all[name] = sum
@@ -176,7 +172,7 @@ func (c counted) Points(ctx context.Context, p counts.Periods, of counts.Named, 
 	return c.eachLine(ctx, p, query, []string{name}, func(lines *sql.Rows) error {
 		var at int64
 		var s counts.Sums
-		err := scanSums(lines, &at, &s)
+		err := scanSums(lines, &s, &at)
 		f(at, &s)
 		return err
 	})
@@ -196,7 +192,7 @@ func (c counted) Causes(ctx context.Context, p counts.Periods, orgs []string, f 
 
 // Missing implements [counts.Source].
 func (c counted) Missing(ctx context.Context, p counts.Periods) (n int64, err error) {
-	for _, table := range tables {
+	for _, table := range counts.Tables {
 		var some int64
 		if err := c.tx.QueryRowContext(ctx, "SELECT coalesce(sum(missing), 0) FROM period WHERE length = ? AND at IN ("+join(p[table])+")", string(table)).Scan(&some); err != nil {
 			return 0, err
