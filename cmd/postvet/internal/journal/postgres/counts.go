@@ -18,13 +18,7 @@ import (
 
 // The columns of the tables of counts.
 var (
-	nameColumns = func() string {
-		names := []string{"at", "node", "kind", "name"}
-		for f := range counts.Fields {
-			names = append(names, f.String())
-		}
-		return strings.Join(names, ", ")
-	}()
+	nameColumns = "at, node, kind, name, " + strings.Join(counts.FieldNames(), ", ")
 	factColumns = "at, node, org, dmarc, action, would, override, hint, rule, n"
 )
 
@@ -72,7 +66,7 @@ func (s *Shipper) sendCounts(ctx context.Context) error {
 // countsEvery is how often it is looked for counts to send.
 const countsEvery = 10 * time.Second
 
-// What an hour has that is not over takes the place of what was sent before. So the next one
+// Each sending of an hour that is not over takes the place of the one before. So the next one
 // waits for recentEvery for each name, and at most for maxRecentEvery.
 const (
 	recentEvery    = 30 * time.Millisecond
@@ -97,24 +91,33 @@ func (s *Shipper) sendRecent(ctx context.Context, r *sqlite.CountReader) error {
 		h := &hours[i]
 		last := s.session.recent[h.At.Unix()]
 		if now := time.Now(); last.sum != h.Sum && !now.Before(last.next) {
-			rows := 0
-			names := func(f func(kind, name string, sums *counts.Sums) error) error {
-				all := h.Hour.Sum()
-				return errors.Join(f(string(counts.AllMail), counts.AllName, &all), h.Each(func(k counts.Kind, name string, sums *counts.Sums) error {
-					rows++
-					return f(k.String(), name, sums)
-				}))
-			}
-			p := sqlite.Period{Length: "hour", At: h.At, N: h.All, Missing: h.Missing}
-			if err := s.session.sendPeriod(ctx, p, names, h.EachFacts); err != nil {
+			names, err := s.session.sendHour(ctx, h)
+			if err != nil {
 				return err
 			}
-			last = recentHour{h.Sum, now.Add(min(time.Duration(rows)*recentEvery, maxRecentEvery))}
+			last = recentHour{h.Sum, now.Add(min(time.Duration(names)*recentEvery, maxRecentEvery))}
 		}
 		sent[h.At.Unix()] = last
 	}
 	s.session.recent = sent
 	return nil
+}
+
+// sendHour sends what an hour has that is not over, and returns how many names that are.
+func (s *session) sendHour(ctx context.Context, recent *sqlite.RecentHour) (sent int, err error) {
+	h, err := recent.Counts()
+	if err != nil {
+		return 0, err
+	}
+	names := func(f func(kind, name string, sums *counts.Sums) error) error {
+		all := h.Sum()
+		return errors.Join(f(string(counts.AllMail), counts.AllName, &all), h.Each(func(k counts.Kind, name string, sums *counts.Sums) error {
+			sent++
+			return f(k.String(), name, sums)
+		}))
+	}
+	err = s.sendPeriod(ctx, sqlite.Period{Length: "hour", At: h.At, N: h.All, Missing: h.Missing}, names, h.EachFacts)
+	return sent, err
 }
 
 // recallDays removes the days that were sent while the clock of the node was ahead, since they

@@ -78,8 +78,19 @@ func (r *CountReader) Next(ctx context.Context, length string, after int64, newe
 
 // RecentHour is an hour that is not over. Sum differs when its counts do.
 type RecentHour struct {
-	counts.Hour
+	At  time.Time
 	Sum uint32
+
+	parts []counts.Part
+}
+
+// Counts returns the counts of the hour.
+func (h *RecentHour) Counts() (counts.Hour, error) {
+	all, err := counts.Hours(h.parts)
+	if err != nil {
+		return counts.Hour{}, err
+	}
+	return all[0], nil
 }
 
 // Recent returns the hours that are not over and of which nothing else is counted yet. What
@@ -98,60 +109,51 @@ func (r *CountReader) Recent(ctx context.Context) (all []RecentHour, err error) 
 	if err != nil {
 		return nil, err
 	}
-	recent, err := counts.Hours(parts)
-	for _, h := range recent {
-		if slices.Contains(over, h.At.Unix()) {
+	for _, p := range parts {
+		if slices.Contains(over, p.At.Unix()) {
 			continue
 		}
-		one := RecentHour{Hour: h}
-		for _, p := range parts {
-			if p.At.Equal(h.At) {
-				one.Sum = crc32.Update(one.Sum, crc32.IEEETable, p.Octets)
-			}
+		i := slices.IndexFunc(all, func(h RecentHour) bool { return h.At.Equal(p.At) })
+		if i < 0 {
+			i = len(all)
+			all = append(all, RecentHour{At: p.At})
 		}
-		all = append(all, one)
+		h := &all[i]
+		h.parts, h.Sum = append(h.parts, p), crc32.Update(h.Sum, crc32.IEEETable, p.Octets)
 	}
-	return all, err
+	return all, nil
 }
 
 // Names calls f with the numbers of each name of a period, and also with those of all.
 func (r *CountReader) Names(ctx context.Context, p Period, f func(kind, name string, sums *counts.Sums) error) error {
-	var fields []string
-	for field := range counts.Fields {
-		fields = append(fields, field.String())
-	}
-	var kind, name string
-	var sums counts.Sums
-	into := []any{&kind, &name}
-	for i := range sums {
-		into = append(into, &sums[i])
-	}
-	query := fmt.Sprintf("SELECT kind, name, %s FROM %s WHERE at = ?", strings.Join(fields, ", "), p.Length)
-	return r.each(ctx, query, p, into, func() error { return f(kind, name, &sums) })
+	query := fmt.Sprintf("SELECT kind, name, %s FROM %s WHERE at = ?", strings.Join(counts.FieldNames(), ", "), p.Length)
+	return r.each(ctx, query, p, func(line *sql.Rows) error {
+		var kind, name string
+		var sums counts.Sums
+		if err := scanSums(line, &sums, &kind, &name); err != nil {
+			return err
+		}
+		return f(kind, name, &sums)
+	})
 }
 
 // Facts calls f with the number of messages of each facts of a period.
 func (r *CountReader) Facts(ctx context.Context, p Period, f func(counts.Facts, int64) error) error {
-	var facts counts.Facts
-	var n int64
-	into := []any{&facts.Org, &facts.DMARC, &facts.Action, &facts.Would, &facts.Override, &facts.Hint, &facts.Rule, &n}
 	query := fmt.Sprintf("SELECT org, dmarc, action, would, override, hint, rule, n FROM %s_facts WHERE at = ?", p.Length)
-	return r.each(ctx, query, p, into, func() error { return f(facts, n) })
+	return r.each(ctx, query, p, func(line *sql.Rows) error {
+		var x counts.Facts
+		var n int64
+		if err := line.Scan(&x.Org, &x.DMARC, &x.Action, &x.Would, &x.Override, &x.Hint, &x.Rule, &n); err != nil {
+			return err
+		}
+		return f(x, n)
+	})
 }
 
-func (r *CountReader) each(ctx context.Context, query string, p Period, into []any, f func() error) error {
+func (r *CountReader) each(ctx context.Context, query string, p Period, f func(*sql.Rows) error) error {
 	lines, err := r.db.QueryContext(ctx, query, p.At.Unix())
 	if err != nil {
 		return err
 	}
-	defer lines.Close()
-	for lines.Next() {
-		if err := lines.Scan(into...); err != nil {
-			return err
-		}
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
+	return eachLineOf(lines, f)
 }
