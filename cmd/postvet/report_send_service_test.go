@@ -12,6 +12,30 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/submission/submissiontest"
 )
 
+// due makes a delivery that was queued one whose time has come.
+func (o *outbox) due(t *testing.T, address string) {
+	t.Helper()
+	d := o.delivery(t, address)
+	d.State, d.Attempts, d.Code, d.Status, d.Text, d.Next = reports.New, 0, 0, "", "", time.Now()
+	if ok, err := o.store.Change(t.Context(), d, reports.Queued); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+}
+
+// serve runs a service that sends the reports by a server. more are further sections of its
+// configuration.
+func (o *outbox) serve(t *testing.T, server, more string) {
+	t.Helper()
+	o.sending(t, "send = \"all\"\n")
+	text, err := os.ReadFile(o.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.NewReplacer("127.0.0.1:9", server, "dkim_domain = \"reports.example.net\"\n", "").Replace(string(text))
+	write(t, o.conf, "listen = [\"unix:"+o.dir+"/s\"]\n"+changed+more)
+	startService(t, nil, "--config", o.conf).waitLog(`"msg":"serving"`, 1)
+}
+
 // TestReportSendByService has the running service send a report that bounced before: to
 // the address that the record still names, and not to the other one.
 func TestReportSendByService(t *testing.T) {
@@ -23,16 +47,7 @@ func TestReportSendByService(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	mta := submissiontest.Server{}
-	address := mta.Start(t)
-	o.sending(t, "send = \"all\"\n")
-	text, err := os.ReadFile(o.conf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := strings.NewReplacer("127.0.0.1:9", address, "dkim_domain = \"reports.example.net\"\n", "").Replace(string(text))
-	write(t, o.conf, "listen = [\"unix:"+o.dir+"/s\"]\n"+changed)
-	s := startService(t, nil, "--config", o.conf)
-	s.waitLog(`"msg":"serving"`, 1)
+	o.serve(t, mta.Start(t), "")
 	out, errOut := o.run(t, exitDone, "send", "5f2c09", "--json")
 	states := map[string]string{}
 	for line := range strings.Lines(out) {
@@ -64,11 +79,7 @@ func TestReportSendByService(t *testing.T) {
 func TestReportSendDuringDelivery(t *testing.T) {
 	t.Parallel()
 	o := newOutbox(t)
-	d := o.delivery(t, "d@example.org")
-	d.State, d.Attempts, d.Code, d.Status, d.Text, d.Next = reports.New, 0, 0, "", "", time.Now()
-	if ok, err := o.store.Change(t.Context(), d, reports.Queued); err != nil || !ok {
-		t.Fatal(ok, err)
-	}
+	o.due(t, "d@example.org")
 	taking, answer := make(chan string, 100), make(chan struct{})
 	mta := submissiontest.Server{Taken: func(m *submissiontest.Message) {
 		taking <- m.To
@@ -76,16 +87,7 @@ func TestReportSendDuringDelivery(t *testing.T) {
 	}}
 	goOn := sync.OnceFunc(func() { close(answer) })
 	defer goOn()
-	address := mta.Start(t)
-	o.sending(t, "send = \"all\"\n")
-	text, err := os.ReadFile(o.conf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := strings.NewReplacer("127.0.0.1:9", address, "dkim_domain = \"reports.example.net\"\n", "").Replace(string(text))
-	write(t, o.conf, "listen = [\"unix:"+o.dir+"/s\"]\n"+changed)
-	s := startService(t, nil, "--config", o.conf)
-	s.waitLog(`"msg":"serving"`, 1)
+	o.serve(t, mta.Start(t), "")
 	send := func(times int) {
 		var group sync.WaitGroup
 		for range times {

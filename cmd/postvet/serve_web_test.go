@@ -21,13 +21,27 @@ type webClient struct {
 }
 
 // startWeb runs a service with a web page, and mail that was refused.
-func startWeb(t *testing.T, more string) (w *webClient, s *serveProcess, dir string) {
+func startWeb(t *testing.T, more string) (w *webClient, dir string) {
 	t.Helper()
 	return startWebBy(t, testResolver(t), more)
 }
 
 // startWebBy is startWeb with a resolver.
-func startWebBy(t *testing.T, resolver, more string) (w *webClient, s *serveProcess, dir string) {
+func startWebBy(t *testing.T, resolver, more string) (w *webClient, dir string) {
+	t.Helper()
+	w, sockets, dir := startIdleWeb(t, resolver, more)
+	m := dialMTA(t, "unix", sockets+"/s")
+	m.connect("192.0.2.66", "evil.example")
+	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	if strings.Contains(more, "[journal]") {
+		tellStory(t, sockets+"/c") // the row comes a moment after the verdict
+	}
+	return w, dir
+}
+
+// startIdleWeb runs a service with a web page, to which no mail has come. DIR in more is a
+// folder of its own. sockets is the folder of its control socket c and its milter socket s.
+func startIdleWeb(t *testing.T, resolver, more string) (w *webClient, sockets, dir string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pw") // a short path
 	if err != nil {
@@ -35,14 +49,8 @@ func startWebBy(t *testing.T, resolver, more string) (w *webClient, s *serveProc
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	listen := filepath.Join(dir, "w")
-	s, socket, _ := startControlledBy(t, resolver, strings.ReplaceAll(more, "DIR", dir)+"[web]\nlisten = \"unix:"+listen+"\"\n")
-	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
-	m.connect("192.0.2.66", "evil.example")
-	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
-	if strings.Contains(more, "[journal]") {
-		tellStory(t, socket) // the row comes a moment after the verdict
-	}
-	return newWebClient(t, listen), s, dir
+	_, socket, _ := startControlledBy(t, resolver, strings.ReplaceAll(more, "DIR", dir)+"[web]\nlisten = \"unix:"+listen+"\"\n")
+	return newWebClient(t, listen), filepath.Dir(socket), dir
 }
 
 // newWebClient returns a client of the web page on a unix socket.
@@ -125,7 +133,7 @@ func (w *webClient) has(what, page string, wants ...string) {
 // TestWebTools uses the pages about Postvet itself with a service that has a journal.
 func TestWebTools(t *testing.T) {
 	t.Parallel()
-	w, _, _ := startWeb(t, "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\n")
+	w, _ := startWeb(t, "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\n")
 	w.has("status", w.get("/status"), "mx.test.example", "127.0.0.1", "/j</code>", `<span class="word good">works</span>`)
 	w.has("start", w.get("/"), "All is well", "Nothing proves that the message comes from its author", "Suspicious mail is held")
 	w.has("about", w.get("/about"), "github.com/miekg/dns", "what would another policy do", "BSD-3-Clause")
@@ -153,7 +161,7 @@ func TestWebCheck(t *testing.T) {
 	if code, out, errOut := runIn(t, "key", "new", "test.example", "--selector", "s1", "--keys", keys); code != exitDone {
 		t.Fatalf("key new: %d, %s%s", code, out, errOut)
 	}
-	w, _, dir := startWeb(t, "[sign]\nkeys = \""+keys+"\"\n")
+	w, dir := startWeb(t, "[sign]\nkeys = \""+keys+"\"\n")
 	w.has("keys", w.get("/keys"), "test.example", "does not show it", "s1._domainkey.test.example. 3600 IN TXT", "pending")
 	own := []byte("From: ann@test.example\r\nTo: bob@good.example\r\nSubject: x\r\n\r\nx\r\n")
 	w.has("our message", w.upload("/check", http.StatusOK, map[string]string{"ip": "192.0.2.7", "user": "ann@test.example", "sign": "yes"}, "file", own), ">sign<", "not signed")
@@ -182,7 +190,7 @@ func TestWebCheck(t *testing.T) {
 // TestWebToolsWithoutJournal: what needs a journal says so, and all else works.
 func TestWebToolsWithoutJournal(t *testing.T) {
 	t.Parallel()
-	w, _, _ := startWeb(t, "")
+	w, _ := startWeb(t, "")
 	w.has("start", w.get("/"), "Nothing is known to be wrong. Not all could be looked at: the mail of today, as there is no journal.", "Postvet keeps no journal")
 	w.has("status", w.get("/status"), "There is no journal.")
 	w.has("audit", w.get("/audit"), "There is no journal")
@@ -192,7 +200,7 @@ func TestWebToolsWithoutJournal(t *testing.T) {
 // TestWebToolsAway: a database and resolvers that do not answer are told, and cost no page.
 func TestWebToolsAway(t *testing.T) {
 	t.Parallel()
-	w, _, _ := startWebBy(t, "127.0.0.1:1", "timeout = \"300ms\"\n[journal]\ndirectory = \"DIR/j\"\npostgres = \"postgres://postvet@127.0.0.1:1/postvet?sslmode=disable\"\n")
+	w, _ := startWebBy(t, "127.0.0.1:1", "timeout = \"300ms\"\n[journal]\ndirectory = \"DIR/j\"\npostgres = \"postgres://postvet@127.0.0.1:1/postvet?sslmode=disable\"\n")
 	w.has("fleet", w.get("/fleet"), "The database of all nodes cannot be asked at present", "connection refused")
 	w.has("status", w.get("/status"), "127.0.0.1:1", "Database of all nodes")
 	w.has("start", w.get("/"), "Not all is well", "What needs you", "DNS")

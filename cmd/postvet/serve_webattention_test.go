@@ -11,7 +11,6 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys/states"
-	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/submission/submissiontest"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
@@ -46,25 +45,11 @@ func (w *webClient) needs(name string, wants ...string) {
 	}
 }
 
-// startAttention runs a service with a web page. DIR in more is a folder of its own. milter is
-// the path of its socket.
-func startAttention(t *testing.T, resolver, more string) (w *webClient, milter, dir string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "pw") // a short path
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	listen := filepath.Join(dir, "w")
-	_, socket, _ := startControlledBy(t, resolver, strings.ReplaceAll(more, "DIR", dir)+"[web]\nlisten = \"unix:"+listen+"\"\n")
-	return newWebClient(t, listen), filepath.Join(filepath.Dir(socket), "s"), dir
-}
-
 // TestWebAttentionOwnDomain: mail claims to be from our own domain, which nobody did yesterday.
 func TestWebAttentionOwnDomain(t *testing.T) {
 	t.Parallel()
-	w, milter, _ := startAttention(t, testResolver(t), "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\n[policy]\nown_domains = [\"good.example\"]\n")
-	m := dialMTA(t, "unix", milter)
+	w, sockets, _ := startIdleWeb(t, testResolver(t), "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\n[policy]\nown_domains = [\"good.example\"]\n")
+	m := dialMTA(t, "unix", sockets+"/s")
 	m.connect("192.0.2.66", "evil.example")
 	for range 5 {
 		m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
@@ -98,8 +83,8 @@ func TestWebAttentionKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w, milter, _ := startAttention(t, testResolver(t), "[sign]\nnetworks = [\"192.0.2.1\"]\nkeys = \""+filepath.Join(dir, "keys")+"\"\nstate = \""+file+"\"\n")
-		m := dialMTA(t, "unix", milter) // a key is known once a message was to be signed
+		w, sockets, _ := startIdleWeb(t, testResolver(t), "[sign]\nnetworks = [\"192.0.2.1\"]\nkeys = \""+filepath.Join(dir, "keys")+"\"\nstate = \""+file+"\"\n")
+		m := dialMTA(t, "unix", sockets+"/s") // a key is known once a message was to be signed
 		m.connect("192.0.2.1", "client.good.example")
 		m.end(m.begin("ann@good.example", testMessage(t, "spoof.eml")))
 		w.needs(want, name, "v=DKIM1; k=ed25519;", "does not show it")
@@ -109,13 +94,13 @@ func TestWebAttentionKeys(t *testing.T) {
 // TestWebAttentionDropped: the journal cannot write, and its memory is full.
 func TestWebAttentionDropped(t *testing.T) {
 	t.Parallel()
-	w, milter, dir := startAttention(t, testResolver(t), "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\nmemory = \"1MB\"\nprivacy = \"addresses\"\n")
+	w, sockets, dir := startIdleWeb(t, testResolver(t), "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\nmemory = \"1MB\"\nprivacy = \"addresses\"\n")
 	w.get("/index.json") // the first message is written
 	if err := os.RemoveAll(filepath.Join(dir, "j")); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "j"), "no directory")
-	m := dialMTA(t, "unix", milter)
+	m := dialMTA(t, "unix", sockets+"/s")
 	m.connect("192.0.2.66", "evil.example")
 	for range 800 {
 		m.send('M', "<x@evil.example>\x00")
@@ -133,25 +118,12 @@ func TestWebAttentionDropped(t *testing.T) {
 func TestWebAttentionBounced(t *testing.T) {
 	t.Parallel()
 	o := newOutbox(t)
-	d := o.delivery(t, "d@example.org")
-	d.State, d.Attempts, d.Code, d.Status, d.Text, d.Next = reports.New, 0, 0, "", "", time.Now()
-	if ok, err := o.store.Change(t.Context(), d, reports.Queued); err != nil || !ok {
-		t.Fatal(ok, err)
-	}
+	o.due(t, "d@example.org")
 	mta := submissiontest.Server{Recipient: func(string) error {
 		return submissiontest.Refuse(550, [3]int{5, 1, 1}, "no such user here")
 	}}
-	address := mta.Start(t)
-	o.sending(t, "send = \"all\"\n")
-	text, err := os.ReadFile(o.conf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := strings.NewReplacer("127.0.0.1:9", address, "dkim_domain = \"reports.example.net\"\n", "").Replace(string(text))
 	listen := filepath.Join(o.dir, "w")
-	write(t, o.conf, "listen = [\"unix:"+o.dir+"/s\"]\n"+changed+"[web]\nlisten = \"unix:"+listen+"\"\n")
-	s := startService(t, nil, "--config", o.conf)
-	s.waitLog(`"msg":"serving"`, 1)
+	o.serve(t, mta.Start(t), "[web]\nlisten = \"unix:"+listen+"\"\n")
 	o.run(t, exitDone, "send", "5f2c09", "--json")
 	newWebClient(t, listen).needs("reports-bouncing", "d@example.org", "bounced", "no such user here", "Addresses that get no reports")
 }
@@ -167,8 +139,8 @@ func TestWebAttentionDNS(t *testing.T) {
 	if err := dns.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w, milter, _ := startAttention(t, resolver, "timeout = \"300ms\"\n")
-	m := dialMTA(t, "unix", milter)
+	w, sockets, _ := startIdleWeb(t, resolver, "timeout = \"300ms\"\n")
+	m := dialMTA(t, "unix", sockets+"/s")
 	m.connect("192.0.2.66", "evil.example")
 	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
 	w.needs("dns-down", resolver, "fails", "Lookups of all names fail.")
