@@ -15,19 +15,17 @@ type extent struct {
 	Complete bool      `json:"complete"`
 	Searched time.Time `json:"searched,omitzero"`
 	GoOn     string    `json:"go_on,omitempty"`
-	// nothing is true if nothing at all could be ranked, and all if there was no time alone
-	// for the time before and for causes.
-	nothing, all bool
+	// Ranked is true if all was ranked, though not compared with the time before.
+	Ranked bool `json:"-"`
+	// nothing is true if nothing at all could be ranked.
+	nothing bool
 }
-
-// Ranked reports whether all was ranked, though not compared with the time before.
-func (e *extent) Ranked() bool { return e.all }
 
 // rank asks for the names with most messages in a period, of a page that has nothing else to
 // show. If the page has to come before all of it is ranked, the period becomes shorter. notes say
 // what the ranking does not show.
 func (h *Handler) rank(q *request, query counts.Query, p *period) (r counts.Ranking, how extent, notes []string, err error) {
-	if h.opt.Source.Facts(q.ctx).Journal.Directory == "" {
+	if h.facts(q).Journal.Directory == "" {
 		return r, how, nil, noJournal
 	}
 	query.Since, query.Until, query.Within = p.Since, p.Until, q.within()
@@ -40,7 +38,7 @@ func (h *Handler) rank(q *request, query counts.Query, p *period) (r counts.Rank
 			how.Searched = p.Until
 		}
 		how.GoOn = q.goOn()
-		if how.all = how.Searched.Equal(r.Query.Since); how.all {
+		if how.Ranked = how.Searched.Equal(r.Query.Since); how.Ranked {
 			return r, how, notesOf(&r, p.Since), nil
 		}
 		p.Since, p.Text = how.Searched, "since "+how.Searched.In(q.zone).Format("2 Jan 2006 15:04")

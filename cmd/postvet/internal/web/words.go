@@ -96,11 +96,9 @@ func clock(p place, t time.Time) string {
 	case t.IsZero():
 		return "never"
 	case t.Format(time.DateOnly) == now.Format(time.DateOnly):
-		return t.Format("15:04:05")
-	case t.Year() == now.Year():
-		return t.Format("2 Jan 15:04")
+		return t.Format(time.TimeOnly)
 	default:
-		return t.Format("2 Jan 2006 15:04")
+		return day(p, t)
 	}
 }
 
