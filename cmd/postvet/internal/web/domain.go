@@ -108,7 +108,7 @@ func (h *Handler) domain(q *request) (any, error) {
 	if err := h.lookAtMail(q, p); err != nil {
 		return nil, err
 	}
-	j := h.opt.Source.Facts(q.ctx).Journal
+	j := h.opt.Source.Facts(q.ctx).Journal // reading it may have set files aside
 	p.Notes = append(p.Notes, slices.Concat(messagesAside(j, p.Period.Since, time.Time{}), countsAside(j, s.Oldest, p.Period.Since))...)
 	h.recallDomain(q, p)
 	if q.get("dns") == "yes" {

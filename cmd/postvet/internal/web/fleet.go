@@ -63,7 +63,7 @@ type fleetLine struct {
 
 func (h *Handler) fleet(q *request) (any, error) {
 	p := &fleetPage{Fleet: h.opt.Source.Fleet(q.ctx)}
-	p.Shipping = h.opt.Source.Facts(q.ctx).Journal.Shipping
+	p.Shipping = h.facts(q).Journal.Shipping
 	if p.Shipping != nil {
 		p.Lost = sum(p.Shipping.Lost)
 	}

@@ -53,3 +53,28 @@ func TestFlushOnce(t *testing.T) {
 		t.Errorf("%d flushes", *s.flushes)
 	}
 }
+
+// factsSource counts how often its facts are read.
+type factsSource struct {
+	homeSource
+	read *int
+}
+
+func (s factsSource) Facts(ctx context.Context) Facts {
+	*s.read++
+	return s.homeSource.Facts(ctx)
+}
+
+// TestFactsOnce: a page reads the facts of the service once.
+func TestFactsOnce(t *testing.T) {
+	t.Parallel()
+	facts := wellFacts()
+	facts.OwnDomains = []string{"example.org"}
+	facts.Journal.Shipping = &control.Shipping{Node: "mx1"}
+	s := factsSource{homeSource{source{facts: facts, ask: func(access.User, control.Request) (any, error) { return ranking(), nil }}}, new(int)}
+	for n := 1; n <= 2; n++ {
+		if w := get(t, newTest(s), "/"); *s.read != n || w.Code != 200 {
+			t.Errorf("after page %d, of status %d, they were read %d times", n, w.Code, *s.read)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (h *Handler) held(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := heldPage{Domain: q.get("domain"), Since: q.get("since"), Groups: []heldGroup{}, listing: listing{Missing: journalFaults(j)}, Facts: h.opt.Source.Facts(q.ctx).Held}
+	p := heldPage{Domain: q.get("domain"), Since: q.get("since"), Groups: []heldGroup{}, listing: listing{Missing: journalFaults(j)}, Facts: h.facts(q).Held}
 	query, err := p.query(q)
 	if err != nil {
 		return nil, err

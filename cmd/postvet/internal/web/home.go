@@ -67,7 +67,7 @@ type reason struct {
 const maxReasons = 8
 
 func (h *Handler) home(q *request) (any, error) {
-	p := &home{Facts: h.opt.Source.Facts(q.ctx)}
+	p := &home{Facts: *h.facts(q)}
 	p.Findings, p.Unknown = findingsOf(&p.Facts, q.now), unknownOf(&p.Facts)
 	p.Today.Since = midnight(q.now, q.zone)
 	h.fillToday(q, p)

@@ -34,7 +34,7 @@ const maxChoices = 60
 func (h *Handler) nodesOf(q *request) *nodes {
 	if !q.asksNodes {
 		q.asksNodes = true
-		if h.opt.Source.Facts(q.ctx).Journal.Shipping != nil {
+		if h.facts(q).Journal.Shipping != nil {
 			q.nodes = &nodes{Chosen: q.get("node")}
 		}
 	}

@@ -1,12 +1,12 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/sources"
@@ -61,7 +61,7 @@ const (
 
 func (h *Handler) own(q *request) (any, error) {
 	p := &own{Domains: []ownDomain{}, Notes: []string{}}
-	facts := h.opt.Source.Facts(q.ctx)
+	facts := h.facts(q)
 	names := facts.OwnDomains
 	if len(names) == 0 {
 		p.Sentence = "Postvet does not know your own domains: name them, and this page says whether each is ready for p=quarantine and p=reject."
@@ -74,14 +74,14 @@ func (h *Handler) own(q *request) (any, error) {
 	}
 	ready, already, unread := 0, 0, 0
 	until := time.Now().Add(q.within())
-	reading, cancel := q.bounded(reportTime)
+	reading, cancel := context.WithTimeout(q.ctx, reportTime)
 	defer cancel()
 	for _, name := range names {
 		name, ok := message.NormalizeDomain(name)
 		if !ok {
 			continue
 		}
-		d := h.ownDomain(q, reading, facts.Journal, name, max(0, time.Until(until)))
+		d := h.ownDomain(reading, q, name, max(0, time.Until(until)))
 		if !d.Complete {
 			unread++
 		}
@@ -123,20 +123,20 @@ func (d *ownDomain) sentence() string {
 // beingRead is the state of a domain whose reports nobody has read yet.
 const beingRead = "being read"
 
-// ownDomain says how ready a domain is, by what is read of its reports within a time.
-// reading is the request with the time for a store that does not answer.
-func (h *Handler) ownDomain(q, reading *request, j control.Journal, name string, within time.Duration) ownDomain {
+// ownDomain says how ready a domain is, by what is read of its reports within a time. reading
+// ends if their store does not answer.
+func (h *Handler) ownDomain(reading context.Context, q *request, name string, within time.Duration) ownDomain {
 	d := ownDomain{Name: name, Unknown: []*sources.Source{}, Notes: []string{}}
 	s, err := h.series(q, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: q.now.Add(-ownTime), Until: q.now, Step: 24 * time.Hour})
 	if err != nil {
 		d.Notes = append(d.Notes, h.problemOf(q, h.unreadable(q, err)).words())
 	} else {
 		sum := s.Sum()
-		d.Notes = append(d.Notes, countsAside(j, s.Oldest, q.now.Add(-ownTime))...)
+		d.Notes = append(d.Notes, countsAside(h.facts(q).Journal, s.Oldest, q.now.Add(-ownTime))...)
 		d.Seen, d.Passed = sum[counts.All], sum[counts.Passed]
 		d.Trend = alignedOf("Share of the mail in the name of "+name+" that came here and is aligned", s)
 	}
-	found, err := h.opt.Source.Senders(reading.ctx, name, within)
+	found, err := h.opt.Source.Senders(reading, name, within)
 	if err != nil {
 		d.Notes = append(d.Notes, h.problemOf(q, h.unreadableReports(q, err)).words())
 		found.Complete = true

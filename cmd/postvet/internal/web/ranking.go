@@ -44,7 +44,7 @@ func (h *Handler) rank(q *request, query counts.Query, p *period) (r counts.Rank
 		p.Since, p.Text = how.Searched, "since "+how.Searched.In(q.zone).Format("2 Jan 2006 15:04")
 	}
 	notes = notesOf(&r, p.Since)
-	if r.Complete && (r.Oldest.IsZero() || r.Oldest.After(p.Since)) { // perhaps as they were found damaged just now
+	if r.Complete && (r.Oldest.IsZero() || r.Oldest.After(p.Since)) { // the ranking may have set them aside
 		notes = append(notes, countsAside(h.opt.Source.Facts(q.ctx).Journal, r.Oldest, p.Since)...)
 	}
 	return r, how, notes, nil

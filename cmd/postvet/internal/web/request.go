@@ -22,11 +22,23 @@ type request struct {
 	zone *time.Location
 	now  time.Time
 	json bool
+	// known are the facts of the page; nil until one asks for them.
+	known *Facts
 	// nodes are those of the numbers of the page, once asksNodes is true.
 	nodes     *nodes
 	asksNodes bool
 	// uncounted is why the counts of this node cannot be read; nil if they can.
 	uncounted error
+}
+
+// facts returns what the service knows of itself as the page begins. They are read once: each
+// time opens all files of the journal.
+func (h *Handler) facts(q *request) *Facts {
+	if q.known == nil {
+		f := h.opt.Source.Facts(q.ctx)
+		q.known = &f
+	}
+	return q.known
 }
 
 // maxParameter bounds a parameter of a query, in octets.

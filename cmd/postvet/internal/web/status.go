@@ -45,7 +45,7 @@ func (h *Handler) status(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := h.opt.Source.Facts(q.ctx)
+	f := h.facts(q)
 	p := &statusPage{
 		Status: s, Journal: f.Journal, Held: f.Held, Sending: f.Sending, Counting: f.Counting, Disk: f.Disk,
 		LogText: control.DescribeLevel(s.Log, q.now), KeyStates: []named{}, Dropped: sum(f.Journal.Dropped), Damaged: []rows.File{},
