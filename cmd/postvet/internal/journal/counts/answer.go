@@ -14,15 +14,15 @@ func RankIn(ctx context.Context, from Source, q Query) (Ranking, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Oldest, out.Nodes = kept.Oldest(), kept.Names
+	out.Oldest, out.Nodes = kept.oldest(DayTable), kept.Names
 	if whole := kept.roundDown(q.Until); !whole.Equal(q.Until) {
 		q.Until = whole.Add(day)
 	}
 	q.Since = kept.roundDown(q.Since)
 	out.Query = q
-	none := out // if it cannot be read
+	none := out // the answer if reading fails
 	r := &ranker{from: from, query: q, kept: kept}
-	var ranked, compared time.Time // until when that is done
+	var ranked, compared time.Time // the times at which these steps end
 	if within := q.Within; within > 0 {
 		if end, ok := ctx.Deadline(); ok {
 			within = min(within, end.Sub(began)*4/5)
@@ -112,26 +112,26 @@ func SeriesIn(ctx context.Context, from Source, q SeriesQuery) (Series, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Oldest, out.Nodes = kept.Oldest(), kept.Names
+	out.Oldest, out.Nodes = kept.oldest(DayTable), kept.Names
 	table := HourTable
 	if q.Step >= day {
 		table = DayTable
 	}
-	out.Begin(kept.oldestOf(table))
+	out.begin(kept.oldest(table))
 	s := kept.steps(table, q.Since, q.Until)
 	for i := range s.recent {
 		h := &s.recent[i]
 		sums := h.Sum()
 		if q.Name != "" {
-			sums = h.Of(q.Kind, q.Name)
+			sums = h.of(q.Kind, q.Name)
 		}
-		out.Add(h.At, &sums)
+		out.add(h.At, &sums)
 	}
 	of, name := AllMail, AllName
 	if q.Name != "" {
 		of, name = Named(q.Kind.String()), q.Name
 	}
-	err = from.Points(ctx, s.periods, of, name, func(at int64, sums *Sums) { out.Add(timeOf(at), sums) })
+	err = from.Points(ctx, s.periods, of, name, func(at int64, sums *Sums) { out.add(timeOf(at), sums) })
 	out.Complete = err == nil
 	return out, err
 }
@@ -140,7 +140,7 @@ func SeriesIn(ctx context.Context, from Source, q SeriesQuery) (Series, error) {
 func (s *span) ranked(ctx context.Context, from Source, k Kind, by Field, n int) ([][]Ranked, error) {
 	lists, err := from.Ranked(ctx, s.periods, k, by, n)
 	for i := range s.recent {
-		all := s.recent[i].Ranked(k, by)
+		all := s.recent[i].ranked(k, by)
 		lists = append(lists, all[:min(n, len(all))])
 	}
 	return lists, err
@@ -154,7 +154,7 @@ func (s *span) sums(ctx context.Context, from Source, k Kind, names []string) (m
 	}
 	for i := range s.recent {
 		for _, name := range names {
-			some, sum := s.recent[i].Of(k, name), all[name]
+			some, sum := s.recent[i].of(k, name), all[name]
 			sum.Add(&some)
 			all[name] = sum
 		}

@@ -95,11 +95,11 @@ func TestFields(t *testing.T) {
 		for _, f := range x.want {
 			want[f] = 1
 		}
-		got := h.Of(Domain, "example.org")
+		got := h.of(Domain, "example.org")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-		if h.Of(Client, "192.0.2.0/24") != got || h.Of(Rule, "dmarc-pass") != got || h.Sum() != got {
+		if h.of(Client, "192.0.2.0/24") != got || h.of(Rule, "dmarc-pass") != got || h.Sum() != got {
 			t.Errorf("%s: the client and the rule are counted in another way", name)
 		}
 		facts := 0
@@ -196,8 +196,8 @@ func TestFlood(t *testing.T) {
 	if names[Domain] != MaxNames || names[Client] != MaxNames || facts > MaxNames || sums[Domain] != want || sums[Client] != want || factSum != want || h.All != want {
 		t.Errorf("%v names, %v messages, %d facts of %d messages, want %d", names, sums, facts, factSum, want)
 	}
-	if h.Of(Domain, "company0000000.example")[All] != 2 || h.Of(Domain, Other)[All] != int64(n-MaxNames+1) || c.Stats().Other[Domain] != int64(n-MaxNames+1) {
-		t.Errorf("the first domain has %d messages, the others %d", h.Of(Domain, "company0000000.example")[All], h.Of(Domain, Other)[All])
+	if h.of(Domain, "company0000000.example")[All] != 2 || h.of(Domain, Other)[All] != int64(n-MaxNames+1) || c.Stats().Other[Domain] != int64(n-MaxNames+1) {
+		t.Errorf("the first domain has %d messages, the others %d", h.of(Domain, "company0000000.example")[All], h.of(Domain, Other)[All])
 	}
 	used := int64(after.HeapAlloc) - int64(before.HeapAlloc)
 	t.Logf("%d messages in %s, %d octets of memory, at most %d in a part", n, time.Since(began).Round(time.Millisecond), used, largest)
@@ -269,7 +269,7 @@ func TestTake(t *testing.T) {
 	c.Done(w, false)
 	take(late, true)
 	w = take(late, true)
-	if len(w.Over) != 1 || w.Over[0].All != 60_003 || w.Over[0].Of(Domain, "a.example")[All] != 2 || len(c.hours) != 0 {
+	if len(w.Over) != 1 || w.Over[0].All != 60_003 || w.Over[0].of(Domain, "a.example")[All] != 2 || len(c.hours) != 0 {
 		t.Errorf("%+v", w.Over)
 	}
 }

@@ -74,21 +74,9 @@ type KeptOf struct {
 	Hours, Days []int64
 }
 
-// Oldest returns the beginning of the oldest day, or of an hour that is not over if there is no
-// other; zero if there is nothing.
-func (k *Kept) Oldest() time.Time { return k.oldest(day) }
-
-// oldestOf returns the beginning of the oldest hour for steps that are shorter than a day, and
-// otherwise of the oldest day; zero if there is none.
-func (k *Kept) oldestOf(t Table) time.Time {
-	if t == DayTable {
-		return k.oldest(day)
-	}
-	return k.oldest(time.Hour)
-}
-
-// oldest is Oldest, in whole days or hours.
-func (k *Kept) oldest(unit time.Duration) (at time.Time) {
+// oldest returns the beginning of the oldest hour or, for DayTable, of the oldest day. An hour
+// that is not over is taken as it is for both. The result is zero if there is nothing.
+func (k *Kept) oldest(t Table) (at time.Time) {
 	older := func(other time.Time) {
 		if at.IsZero() || other.Before(at) {
 			at = other
@@ -96,11 +84,16 @@ func (k *Kept) oldest(unit time.Duration) (at time.Time) {
 	}
 	for i := range k.Nodes {
 		n := &k.Nodes[i]
-		if len(n.Hours) > 0 {
-			older(timeOf(n.Hours[0]).Truncate(unit))
-		}
-		if len(n.Days) > 0 && unit == day {
+		if len(n.Days) > 0 && t == DayTable {
 			older(timeOf(n.Days[0]))
+		}
+		if len(n.Hours) == 0 {
+			continue
+		}
+		if first := timeOf(n.Hours[0]); t == DayTable {
+			older(first.Truncate(day))
+		} else {
+			older(first)
 		}
 	}
 	for i := range k.Recent {
@@ -159,7 +152,7 @@ func (n *KeptOf) between(p Periods, since, until int64) {
 	for _, at := range n.Days {
 		hours := n.hoursOf(at)
 		begins, ends := at, at+24*3600
-		if len(hours) > 0 { // what matters of a day is that which is counted
+		if len(hours) > 0 { // a day is as long as its counted hours
 			begins, ends = hours[0], hours[len(hours)-1]+3600
 		}
 		if whole := begins >= since && ends <= until; whole || len(hours) == 0 {

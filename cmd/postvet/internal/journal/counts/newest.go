@@ -82,7 +82,7 @@ func (r *ranker) rankPart(ctx context.Context, since, until time.Time) ([]Ranked
 		}
 		return all, nil
 	}
-	return Rank(r.query.Limit, read, func(names []string) (map[string]int64, error) {
+	return rank(r.query.Limit, read, func(names []string) (map[string]int64, error) {
 		by := map[string]int64{}
 		sums, err := r.sums(ctx, names)
 		for name, s := range sums {

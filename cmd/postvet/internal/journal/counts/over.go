@@ -68,8 +68,8 @@ func (h *Hour) Sum() (s Sums) {
 	return s
 }
 
-// Of returns the numbers of a name.
-func (h *Hour) Of(k Kind, name string) Sums {
+// of returns the numbers of a name.
+func (h *Hour) of(k Kind, name string) Sums {
 	t := &h.hour.names[k]
 	if i, ok := t.index[name]; ok {
 		return t.sums(int(i))
@@ -77,8 +77,8 @@ func (h *Hour) Of(k Kind, name string) Sums {
 	return Sums{}
 }
 
-// Ranked returns the names by a number, the highest first.
-func (h *Hour) Ranked(k Kind, by Field) (all []Ranked) {
+// ranked returns the names by a number, the highest first.
+func (h *Hour) ranked(k Kind, by Field) (all []Ranked) {
 	t := &h.hour.names[k]
 	for i := range t.all {
 		if n := t.all[i].sums[by]; n > 0 {

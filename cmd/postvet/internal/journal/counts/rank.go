@@ -11,7 +11,7 @@ type Ranked struct {
 	N    int64
 }
 
-// Rank returns the names with the highest sums over lists, the highest first, by reading only
+// rank returns the names with the highest sums over lists, the highest first, by reading only
 // the beginning of each list. read returns the first n names of each list in descending
 // order, and all of them if there are fewer. sums returns the sum of each name over all lists; it is
 // asked for at most limit names at a time.
@@ -20,7 +20,7 @@ type Ranked struct {
 // the reading ended. So the bound of each name is known, and reading ends when no other name
 // can have more (R. Fagin, A. Lotem, M. Naor: Optimal aggregation algorithms for middleware,
 // 2003).
-func Rank(limit int, read func(n int) ([][]Ranked, error), sums func(names []string) (map[string]int64, error)) ([]Ranked, error) {
+func rank(limit int, read func(n int) ([][]Ranked, error), sums func(names []string) (map[string]int64, error)) ([]Ranked, error) {
 	exact := map[string]int64{}
 	for depth := 2 * limit; ; depth *= 3 {
 		names, unseen, err := bounds(depth, read)

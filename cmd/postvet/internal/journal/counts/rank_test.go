@@ -31,7 +31,7 @@ func TestRank(t *testing.T) {
 			slices.SortFunc(lists[i], compareRanked)
 		}
 		limit := 1 + r.IntN(30)
-		got, err := Rank(limit, beginnings(lists), func([]string) (map[string]int64, error) { return all, nil })
+		got, err := rank(limit, beginnings(lists), func([]string) (map[string]int64, error) { return all, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestRankReadsLittle(t *testing.T) {
 		list[i] = Ranked{fmt.Sprint("name", i), int64(names / (i + 1))}
 	}
 	reads, sums := 0, 0
-	got, err := Rank(20, func(n int) ([][]Ranked, error) {
+	got, err := rank(20, func(n int) ([][]Ranked, error) {
 		reads += n * lists
 		return slices.Repeat([][]Ranked{list[:n]}, lists), nil
 	},
@@ -99,14 +99,14 @@ func TestRankReadsLittle(t *testing.T) {
 func TestRankFails(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("failed")
-	if _, err := Rank(1, func(int) ([][]Ranked, error) { return nil, failed }, nil); !errors.Is(err, failed) {
+	if _, err := rank(1, func(int) ([][]Ranked, error) { return nil, failed }, nil); !errors.Is(err, failed) {
 		t.Error(err)
 	}
 	list := make([]Ranked, 1000)
 	for i := range list {
 		list[i] = Ranked{fmt.Sprint(i), 1}
 	}
-	_, err := Rank(1, beginnings([][]Ranked{list, list[1:]}), func([]string) (map[string]int64, error) { return nil, failed })
+	_, err := rank(1, beginnings([][]Ranked{list, list[1:]}), func([]string) (map[string]int64, error) { return nil, failed })
 	if diff := cmp.Diff(failed.Error(), fmt.Sprint(err)); diff != "" {
 		t.Error(diff)
 	}

@@ -60,9 +60,9 @@ type Point struct {
 	Sums Sums      `json:"sums"`
 }
 
-// Begin makes the points from the oldest time of which there are counts in this step; none
+// begin makes the points from the oldest time of which there are counts in this step; none
 // if that is zero.
-func (s *Series) Begin(oldest time.Time) {
+func (s *Series) begin(oldest time.Time) {
 	s.Points = []Point{}
 	if oldest.IsZero() {
 		return
@@ -76,8 +76,8 @@ func (s *Series) Begin(oldest time.Time) {
 	}
 }
 
-// Add adds numbers of a time to its point, if there is one.
-func (s *Series) Add(at time.Time, sums *Sums) {
+// add adds numbers of a time to its point, if there is one.
+func (s *Series) add(at time.Time, sums *Sums) {
 	if len(s.Points) == 0 || at.Before(s.Points[0].At) {
 		return
 	}
