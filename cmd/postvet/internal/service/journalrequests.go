@@ -134,6 +134,11 @@ func (d *daemon) journalState() *control.JournalState {
 		return nil
 	}
 	s := j.recorder.Stats()
+	return j.state(&s)
+}
+
+// state returns what the counts of the recorder say of the journal.
+func (j *messageJournal) state(s *journal.Stats) *control.JournalState {
 	out := &control.JournalState{Directory: j.dir, Running: j.recorder != nil, Problem: j.failed, Dropped: map[string]int64{}}
 	if s.Failing != "" {
 		out.Problem = s.Failing
@@ -151,7 +156,7 @@ func (d *daemon) describeJournal() control.Journal {
 		return out
 	}
 	s := j.recorder.Stats()
-	state := d.journalState()
+	state := j.state(&s)
 	out.Running, out.Problem, out.Dropped = state.Running, state.Problem, state.Dropped
 	out.Shipping = d.describeShipping()
 	out.Waiting, out.Failures = s.Waiting, s.Failures

@@ -68,14 +68,11 @@ var errNoFleet = &control.Refusal{Code: control.CodeFailed, Errors: []string{"th
 // countsFor returns where counts are read: from the files, with the newest messages, or from
 // the database of all nodes.
 func (d *daemon) countsFor(ctx context.Context, of counts.Nodes) (counts.Reader, error) {
-	switch {
-	case !of.Fleet:
+	if !of.Fleet {
 		d.flushJournal(ctx)
 		return d.journal.reader, nil
-	case d.started.Journal.Postgres == "":
-		return nil, errNoFleet
 	}
-	return &postgres.Reader{Database: &postgres.Database{DSN: d.started.Journal.Postgres}}, nil
+	return d.fleetReader()
 }
 
 // readerFor returns where a query is answered: the files, or the database of all nodes.
@@ -85,10 +82,17 @@ func (d *daemon) readerFor(q *rows.Query, do string) (rows.Reader, error) {
 		return d.journal.reader, nil
 	case do == control.DoJournalForget:
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{"messages are forgotten on the node that has them"}}
-	case d.started.Journal.Postgres == "":
+	}
+	return d.fleetReader()
+}
+
+// fleetReader returns the reader of the database of all nodes.
+func (d *daemon) fleetReader() (*postgres.Reader, error) {
+	dsn := d.started.Journal.Postgres
+	if dsn == "" {
 		return nil, errNoFleet
 	}
-	return &postgres.Reader{Database: &postgres.Database{DSN: d.started.Journal.Postgres}}, nil
+	return &postgres.Reader{Database: &postgres.Database{DSN: dsn}}, nil
 }
 
 // forget removes the rows that a query selects, also from a database.
