@@ -20,17 +20,23 @@ const systemResolvers = "/etc/resolv.conf"
 // warnOfSurroundings warns of what a container lacks, or of a configuration that is good
 // for a machine alone.
 func (d *daemon) warnOfSurroundings(c *config.Config) {
-	switch text, err := os.ReadFile(systemResolvers); {
-	case len(c.DNS.Resolvers) > 0:
-	case errors.Is(err, fs.ErrNotExist):
-		d.log.Warn("there is no /etc/resolv.conf, so that a resolver on this machine is asked; name resolvers in dns.resolvers or POSTVET_DNS_RESOLVERS")
-	case err == nil && !namesResolver(string(text)):
-		d.log.Warn("/etc/resolv.conf names no resolver, so that one on this machine is asked; name resolvers in dns.resolvers or POSTVET_DNS_RESOLVERS")
+	if len(c.DNS.Resolvers) == 0 {
+		d.warnOfResolvers()
 	}
 	// Only a container has the service as its first process.
 	if os.Getpid() == 1 && len(d.sockets) > 0 && !slices.ContainsFunc(d.sockets, reachable) {
 		d.log.Warn("nothing outside this container reaches a loopback address, unless it shares the network; set listen or POSTVET_LISTEN, such as inet:*:8890",
 			zap.Strings("listen", d.addresses))
+	}
+}
+
+// warnOfResolvers warns if the machine names no resolver.
+func (d *daemon) warnOfResolvers() {
+	switch text, err := os.ReadFile(systemResolvers); {
+	case errors.Is(err, fs.ErrNotExist):
+		d.log.Warn("there is no /etc/resolv.conf, so that a resolver on this machine is asked; name resolvers in dns.resolvers or POSTVET_DNS_RESOLVERS")
+	case err == nil && !namesResolver(string(text)):
+		d.log.Warn("/etc/resolv.conf names no resolver, so that one on this machine is asked; name resolvers in dns.resolvers or POSTVET_DNS_RESOLVERS")
 	}
 }
 
