@@ -89,6 +89,10 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	case result.RuleReportBounce:
 		w.say("It is a bounce of our DMARC report, which is read and not delivered")
 	case result.RuleFault:
+		if len(res.Faults) == 0 {
+			w.say("This machine failed on lookups, so nothing can be said about the message")
+			return
+		}
 		w.say("Postvet itself failed on the message, so nothing can be said about it: %s", strings.Join(res.Faults, "; "))
 	case result.RuleOversize:
 		w.say("The message is not evaluated: %s", res.Oversize)

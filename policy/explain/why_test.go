@@ -58,6 +58,22 @@ func TestWhyOfTheSimplyAccepted(t *testing.T) {
 	}
 }
 
+// A fault of Postvet and one of the machine's own network are told apart.
+func TestWhyOfFaults(t *testing.T) {
+	t.Parallel()
+	unasked, failed := spoof(dmarc.PolicyReject), spoof(dmarc.PolicyReject)
+	unasked.DNS.HostFailed = 2
+	failed.Faults = []string{"the header cannot be kept"}
+	for want, r := range map[string]*result.Results{
+		"This machine failed on lookups, so nothing can be said about the message.":                         unasked,
+		"Postvet itself failed on the message, so nothing can be said about it: the header cannot be kept.": failed,
+	} {
+		if v := (rules.Rules{}).Decide(r); v.Rule != result.RuleFault || v.Why[0] != want {
+			t.Errorf("%s: %q, want %q", v.Rule, v.Why, want)
+		}
+	}
+}
+
 func TestHints(t *testing.T) {
 	t.Parallel()
 	signed := func(domain string, f dkim.Failure) dkim.Result {
