@@ -15,8 +15,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// needs waits until the first page has a finding. It leads to a page that stands and has the
-// texts, and the first page does not say that all is well.
+// needs waits until the first page has a finding. The page that the finding leads to must have
+// the texts, and the first page must not say that all is well.
 func (w *webClient) needs(name string, wants ...string) {
 	w.t.Helper()
 	var home struct {

@@ -13,8 +13,8 @@ import (
 	"github.com/postvet/postvet/contrib/keyservers"
 )
 
-// fleetPages are the pages that ask the database of all nodes, with what each says while it
-// works, and with what it says while it is away.
+// fleetPages are the pages that ask the database of all nodes, with the texts that each has while
+// the database works, and while it is away.
 var fleetPages = []struct {
 	path, works, away string
 	status            int // while it is away
@@ -114,7 +114,7 @@ func TestWebFleetAway(t *testing.T) {
 	s.waitLog("the journal is sent to PostgreSQL again", 1)
 }
 
-// signalled returns what signals a server.
+// signalled returns a function that signals a server.
 func signalled(t *testing.T, signal func() error) func() {
 	return func() {
 		if err := signal(); err != nil {

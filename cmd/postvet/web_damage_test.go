@@ -85,8 +85,8 @@ var damages = []struct {
 	{"", "whole", []says{{readsOld + " /messages /domains /forwarders", "company0.example|OLDREF|Networks"}, {overviews, "All is well|works"}}},
 }
 
-// TestWebOfDamagedJournal: each page that reads the journal says what it could not read, whatever
-// is wrong with which file, and answers in time. Pages that read no such file do not mind.
+// TestWebOfDamagedJournal: each page that reads a damaged file of the journal says so, whatever the
+// damage is, and answers in time. Pages that read no such file work as before.
 func TestWebOfDamagedJournal(t *testing.T) {
 	t.Parallel()
 	whole := t.TempDir()
@@ -162,7 +162,7 @@ func serveWebOf(t *testing.T, dir, config string, bound bool) *webClient {
 	return newWebClient(t, filepath.Join(socket, "w"))
 }
 
-// body returns a page, whatever its status, that of the form of the policy for "POST".
+// body returns a page, whatever its status; for "POST" the answer to the form of the policy.
 func (w *webClient) body(page string) string {
 	w.t.Helper()
 	if page == "POST" {

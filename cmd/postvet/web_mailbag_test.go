@@ -17,7 +17,7 @@ import (
 )
 
 // mailbag makes the mail of a busy server: few of its 100,000 domains send most of it, and
-// one message of thirteen is forged, altered by a list, held, deferred or forwarded.
+// one message of thirteen is forged, altered by a list, to be held, to be deferred or forwarded.
 type mailbag struct {
 	random *rand.Rand
 	zipf   *rand.Zipf
@@ -30,6 +30,7 @@ func newMailbag() *mailbag {
 	return &mailbag{random: r, zipf: rand.NewZipf(r, 1.15, 1, 99_999)}
 }
 
+// row returns the next message, which comes at a time.
 func (m *mailbag) row(at time.Time) *rows.Row {
 	n := m.zipf.Uint64()
 	org := fmt.Sprintf("company%d.example", n)

@@ -86,8 +86,8 @@ func waitSealed(t *testing.T, dir string, now time.Time) {
 	t.Fatal("days of the journal are not indexed")
 }
 
-// fillReports keeps the reports of a month: those of 30 others about each of some domains, and
-// 200 of ours a day.
+// fillReports keeps the reports of a month. Each day 30 reporters send one about each domain of
+// own, and 200 of our reports are sent.
 func fillReports(t *testing.T, dir string, own []string) {
 	t.Helper()
 	s, err := reportstore.Open(t.Context(), reportstore.Options{File: filepath.Join(dir, "reports.db")})
@@ -138,7 +138,7 @@ func fillReports(t *testing.T, dir string, own []string) {
 	}
 }
 
-// recordsOf are records of a report about a domain.
+// recordsOf returns n records of a report about a domain.
 func recordsOf(domain string, n int) iter.Seq[*report.Record] {
 	return func(yield func(*report.Record) bool) {
 		for i := range n {
@@ -165,7 +165,7 @@ func fillPatterns(t *testing.T, dir string) {
 		var all []patterns.Row
 		for n := range 3000 {
 			org := fmt.Sprintf("company%d.example", n)
-			all = append(all, patterns.Row{Org: org, Kind: patterns.Network, Name: fmt.Sprintf("10.%d.%d.0/24", n*7>>8&255, n*7&255), Day: d, N: 20, Unsigned: 0})
+			all = append(all, patterns.Row{Org: org, Kind: patterns.Network, Name: fmt.Sprintf("10.%d.%d.0/24", n*7>>8&255, n*7&255), Day: d, N: 20})
 		}
 		if err := sqlite.WritePatterns(dir, all); err != nil {
 			t.Fatal(err)

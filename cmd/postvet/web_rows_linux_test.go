@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pagesRows says of how many messages TestWebOfManyRows has pages made, such as 10000000, which
-// need 5 GB and a quarter of an hour, and pagesDir where they are kept for the next time; by
-// default they are not. TestMain takes such variables away.
+// pagesRows is the number of messages in the journal of TestWebOfManyRows, such as 10000000, which
+// need 5 GB and a quarter of an hour. pagesDir is where they are kept for the next time; by default
+// they are removed. They are read here, as TestMain takes such variables away.
 var (
 	pagesRows, _ = strconv.Atoi(os.Getenv("POSTVET_WEB_ROWS"))
 	pagesDir     = os.Getenv("POSTVET_WEB_DIR")
@@ -33,8 +33,8 @@ const (
 	pageTimes = 5
 )
 
-// rowsPages are the pages, as people ask for them. REF, QUEUE and ID are of a message half as old
-// as the oldest.
+// rowsPages are the pages, as people ask for them. REF, QUEUE and ID are those of a message half
+// as old as the oldest, REFUSED is the reference of one that was refused.
 var rowsPages = []string{
 	"/", "/live", "/fleet", "/status", "/policy", "/keys", "/audit", "/about", "/forget",
 	"/domains?range=day", "/domains", "/domains?range=month", "/domains?range=quarter", "/domains?sort=messages&range=month", "/domains?sort=messages&range=quarter", "/domains?sort=share&range=month", "/domains?sort=would&range=month",
@@ -168,8 +168,8 @@ func (p *pageTimer) measure(name, path string) string {
 	return fmt.Sprintf("%s | %d | %s | %s | %s | %s | %d | %s, %d | %s%s", name, status, ms(cold), ms(median), ms(max(walls[pageTimes-1], twins[pageTimes-1])), ms(cpu), len(page), ms(twins[pageTimes/2]), len(value), searched, mark)
 }
 
-// ask returns an answer, and how long it took to the last octet. Where it leads elsewhere, both
-// count.
+// ask returns an answer, and how long it took to the last octet. If it redirects, the time of both
+// requests counts.
 func (p *pageTimer) ask(path string) (time.Duration, int, []byte) {
 	began := time.Now()
 	r, err := p.w.client.Get("http://postvet" + path)
@@ -196,7 +196,7 @@ func (p *pageTimer) cpu() time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// dropFiles has the kernel forget what it read of the journal.
+// dropFiles has the kernel drop the journal from its cache of files.
 func (p *pageTimer) dropFiles() {
 	names, _ := filepath.Glob(filepath.Join(p.journal, "*.db"))
 	for _, name := range names {

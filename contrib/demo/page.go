@@ -65,7 +65,7 @@ func newPage(ctx context.Context, binary string) (*page, error) {
 	return p, nil
 }
 
-// give makes a folder that of the user who runs Postvet in a site.
+// give makes the user who runs Postvet in a site the owner of a folder.
 func give(dir string) error {
 	u, err := user.Lookup("nobody")
 	if err != nil {
@@ -84,8 +84,8 @@ func (p *page) sections() string {
 		p.journal(), p.listen, p.user)
 }
 
-// await waits until the journal has n messages, which the page shows. It keeps them within a
-// second.
+// await waits until the journal, which the page shows, has n messages. The service writes them
+// within a second.
 func (p *page) await(ctx context.Context, n int) error {
 	has := 0
 	for range 20 {

@@ -83,7 +83,7 @@ func (s *Server) Stop() {
 // Kill ends the server at once, so that it cannot do anything about its end.
 func (s *Server) Kill() {
 	s.process.Kill()
-	_ = s.signalAll(syscall.SIGCONT) // its children end when they find that it has
+	_ = s.signalAll(syscall.SIGCONT) // children that go on see that it has ended, and end too
 }
 
 // Start starts PostgreSQL again that has ended, where it was and with its data.
@@ -121,7 +121,7 @@ func (s *Server) signalAll(signal syscall.Signal) error {
 	return nil
 }
 
-// childrenOf returns the children of a process.
+// childrenOf returns the process ids of a process's children.
 func childrenOf(pid int) (all []int, err error) {
 	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, name := range lists {

@@ -85,7 +85,7 @@ func TestDowngrade(t *testing.T) {
 	}
 }
 
-// newer raises the version of all files of a journal, which nobody has open, and returns
+// newer raises the version of all files of a journal that no program has open, and returns
 // their number.
 func newer(t *testing.T, dir string, by int) int {
 	t.Helper()

@@ -54,7 +54,7 @@ func TestYesterday(t *testing.T) {
 	}
 }
 
-// forgedZone is that of good.example, from which nobody sends mail.
+// forgedZone is the zone of good.example. No host may send in its name.
 const forgedZone = `good.example. TXT "v=spf1 -all"
 _dmarc.good.example. TXT "v=DMARC1; p=reject"
 `
@@ -86,7 +86,7 @@ systemctl restart postvet postfix`)
 	return dns
 }
 
-// sent has Postfix take a message of an author, and returns its reply.
+// sent sends Postfix a message of an author, and returns the reply.
 func sent(t *testing.T, m *machine, author string) realmta.Reply {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -157,7 +157,7 @@ func dayBefore(t *testing.T, dir string, ref result.Reference) result.Reference 
 	return back
 }
 
-// change changes a file of the journal, which nobody has open.
+// change changes a file of the journal that no program has open.
 func change(t *testing.T, file, statements string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(DELETE)")

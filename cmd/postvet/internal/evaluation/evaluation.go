@@ -54,7 +54,7 @@ func (e *Evaluation) Checker(now func() time.Time, trace bool) *policy.Checker {
 	return policy.NewChecker(o)
 }
 
-// unnoted are keys of which nothing is noted: a dry run does not make one that has signed.
+// unnoted are keys of which nothing is noted, so that a dry run counts as no signature.
 type unnoted struct{ keys policy.SigningKeys }
 
 // SigningKeys implements [policy.SigningKeys].
