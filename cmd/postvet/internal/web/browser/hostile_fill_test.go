@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"context"
 	"fmt"
 	"html"
 	"math/rand/v2"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
-	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/received"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
@@ -107,26 +105,19 @@ var hostileRows = []func(*rows.Row){
 // writeHostileJournal writes a journal in which each message was treated in another way.
 func writeHostileJournal(t *testing.T, dir string) {
 	t.Helper()
-	store, err := sqlite.Open(sqlite.Options{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	recorder := journal.NewRecorder(journal.Options{Level: rows.Addresses, Store: store, Every: time.Hour, Memory: 64 << 20})
-	random := rand.New(rand.NewPCG(1, 2))
-	var refs result.References
-	var policyRules rules.Rules
-	actions := []result.Action{result.Reject, result.Quarantine, result.TempFail, result.Redirect, result.Discard}
-	for i, spoil := range hostileRows {
-		r := forwarded(&refs, &policyRules, time.Now().Add(time.Duration(i-20)*time.Minute), random)
-		r.Verdict.Action = actions[i%len(actions)]
-		r.Verdict.Intended = r.Verdict.Action
-		spoil(r)
-		recorder.Add(r)
-	}
-	recorder.Close(context.Background())
-	if got := recorder.Stats(); got.Failing != "" || got.Dropped != [rows.Classes]int64{} {
-		t.Fatalf("the journal is not written: %+v", got)
-	}
+	writeJournal(t, dir, func(recorder *journal.Recorder) {
+		random := rand.New(rand.NewPCG(1, 2))
+		var refs result.References
+		var policyRules rules.Rules
+		actions := []result.Action{result.Reject, result.Quarantine, result.TempFail, result.Redirect, result.Discard}
+		for i, spoil := range hostileRows {
+			r := forwarded(&refs, &policyRules, time.Now().Add(time.Duration(i-20)*time.Minute), random)
+			r.Verdict.Action = actions[i%len(actions)]
+			r.Verdict.Intended = r.Verdict.Action
+			spoil(r)
+			recorder.Add(r)
+		}
+	})
 	// Nobody but the administrator can put files there, but backups have odd names.
 	if err := os.WriteFile(filepath.Join(dir, strings.ReplaceAll("2025-01-01.rest.db"+markup, "/", "")), nil, 0o600); err != nil {
 		t.Fatal(err)

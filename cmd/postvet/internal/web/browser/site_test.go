@@ -96,7 +96,7 @@ func startSite(t *testing.T, more ...string) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dns.Close() })
-	writeHistory(t, filepath.Join(dir, "journal"))
+	writeJournal(t, filepath.Join(dir, "journal"), recordHistory)
 	writeReports(t, filepath.Join(dir, "journal"))
 	s := startService(t, dir, siteText(dns.Addr()), more...)
 	s.play(t)
@@ -301,21 +301,30 @@ var senders = []struct {
 	{"list.example", 10, 0.01},
 }
 
-// writeHistory writes two weeks of mail into a journal.
-func writeHistory(t *testing.T, dir string) {
+// writeJournal writes what fill records into a journal.
+func writeJournal(t *testing.T, dir string, fill func(*journal.Recorder)) {
 	t.Helper()
 	store, err := sqlite.Open(sqlite.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	recorder := journal.NewRecorder(journal.Options{Level: rows.Addresses, Store: store, Every: time.Hour, Memory: 64 << 20})
+	fill(recorder)
+	recorder.Close(context.Background())
+	if got := recorder.Stats(); got.Failing != "" || got.Dropped != [rows.Classes]int64{} {
+		t.Fatalf("the journal is not written: %+v", got)
+	}
+}
+
+// recordHistory records two weeks of mail.
+func recordHistory(recorder *journal.Recorder) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var refs result.References
 	var policyRules rules.Rules
 	now, hour := time.Now(), time.Time{}
 	for at := now.Add(-14 * 24 * time.Hour); at.Before(now.Add(-10 * time.Minute)); at = at.Add(time.Duration(2+random.IntN(16)) * time.Minute) {
 		if h := counts.HourOf(at); h != hour { // an hour is counted before the next one begins
-			recorder.Flush(t.Context())
+			recorder.Flush(context.Background())
 			hour = h
 		}
 		if random.IntN(25) == 0 {
@@ -329,10 +338,6 @@ func writeHistory(t *testing.T, dir string) {
 				break
 			}
 		}
-	}
-	recorder.Close(context.Background())
-	if got := recorder.Stats(); got.Failing != "" || got.Dropped != [rows.Classes]int64{} {
-		t.Fatalf("the history is not written: %+v", got)
 	}
 }
 
