@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
@@ -133,6 +135,28 @@ func evaluate[T any](x *tab, expression string) T {
 		x.t.Fatalf("%.100s: %v", expression, err)
 	}
 	return v
+}
+
+// await waits until an expression about the page has a value. It looks when the page changes.
+func await[T comparable](x *tab, expression string, want T) {
+	x.t.Helper()
+	value, err := json.Marshal(want)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	end, _ := x.ctx.Deadline()
+	got := evaluate[T](x, fmt.Sprintf(`new Promise((resolve) => {
+		const value = () => %s;
+		const tell = () => { changes.disconnect(); resolve(value()); };
+		const look = () => { if (value() === %s) tell(); };
+		const changes = new MutationObserver(look);
+		changes.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+		AbortSignal.timeout(%d).addEventListener("abort", tell);
+		look();
+	})`, expression, value, max(0, time.Until(end)-time.Second).Milliseconds()))
+	if got != want {
+		x.t.Fatalf("%s is %v, want %v", expression, got, want)
+	}
 }
 
 // call carries out a command of the browser's protocol.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -42,8 +43,8 @@ type seen struct{ Harms, Fields []string }
 // maxHostile bounds the pages that TestHostile opens.
 const maxHostile = 75
 
-// hostilePaths are pages to begin with beside those of TestPages, and what somebody asks for whom
-// a stranger led there.
+// hostilePaths returns pages to begin with, in addition to those of TestPages: some to which
+// links of strangers lead.
 func hostilePaths() []string {
 	asked := marked("asked") + markup + unseen
 	query, segment := url.QueryEscape(asked), url.PathEscape(asked)
@@ -73,11 +74,7 @@ func TestHostile(t *testing.T) {
 	x := b.open(t)
 	x.run(chromedp.Navigate(s.url + "/live"))
 	s.playHostile(t)
-	for end := time.Now().Add(patience); evaluate[int](x, `document.querySelectorAll("#live > li").length`) < len(hostileLetters); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the messages do not come to the live page")
-		}
-	}
+	await(x, `document.querySelectorAll("#live > li").length >= `+strconv.Itoa(len(hostileLetters)), true)
 	x.isHarmless("/live, as they came")
 	harmlessStream(t, s.url+"/live/events")
 
@@ -131,8 +128,8 @@ func (x *tab) isHarmless(path string) []string {
 	return got.Fields
 }
 
-// seesHarm: in pages under the policy of ours each harm is found. Otherwise all of the above
-// says nothing.
+// seesHarm checks that each harm is found in pages that have the Content-Security-Policy of our
+// pages. Otherwise TestHostile proves nothing.
 func (b *browser) seesHarm(t *testing.T, ours string) {
 	r, err := http.Get(ours + "/")
 	if err != nil {

@@ -4,11 +4,13 @@ import (
 	"io"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
+
+// liveState is what the live page says of itself.
+const liveState = `document.getElementById("live-state").textContent`
 
 // TestLive: a message is on the live page within moments, unless it is paused or filtered.
 func TestLive(t *testing.T) {
@@ -17,34 +19,24 @@ func TestLive(t *testing.T) {
 	x := b.open(t)
 	x.run(chromedp.Navigate(s.url + "/live"))
 	rows := `document.querySelectorAll("#live > li:not([hidden])").length`
-	until := func(expression string, want int) {
-		t.Helper()
-		got := 0
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-			if got = evaluate[int](x, expression); got == want {
-				return
-			}
-		}
-		t.Fatalf("%s is %d, want %d", expression, got, want)
-	}
 	n := len(letters())
-	until(rows, n)
-	until(`document.getElementById("live-state").textContent.startsWith("New messages") ? 1 : 0`, 1)
+	await(x, rows, n)
+	await(x, liveState+`.startsWith("New messages")`, true)
 	forged := letters()[1]
 	s.send(t, forged, "4XkZ1t2q3n1000")
-	until(rows, n+1)
+	await(x, rows, n+1)
 	if got := evaluate[string](x, `document.querySelector("#live > li").textContent`); len(got) == 0 || evaluate[string](x, `document.querySelector("#live > li").dataset.action`) != "reject" {
 		t.Errorf("the newest row is %q", got)
 	}
 	x.run(chromedp.Click("#live-pause"))
 	s.send(t, forged, "4XkZ1t2q3n1001")
-	until(`document.getElementById("live-state").textContent === "Paused, 1 new message" ? 1 : 0`, 1)
-	until(rows, n+1)
+	await(x, liveState, "Paused, 1 new message")
+	await(x, rows, n+1)
 	x.run(chromedp.Click("#live-pause"))
-	until(rows, n+2)
+	await(x, rows, n+2)
 	x.run(chromedp.SetValue("#live-only", "quarantine"))
 	evaluate[bool](x, `document.getElementById("live-only").dispatchEvent(new Event("change"))`)
-	until(rows, 1)
+	await(x, rows, 1)
 }
 
 // maxStreams is how many pages may stay open at once.
@@ -71,26 +63,12 @@ func TestLiveRefused(t *testing.T) {
 		window.setTimeout = (f, time, ...more) => { window.waited = time; return later(f, time / 60, ...more); };
 	}`})
 	x.run(chromedp.Navigate(s.url + "/live"))
-	state := func(want string) {
-		t.Helper()
-		got := ""
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-			if got = evaluate[string](x, `document.getElementById("live-state").textContent`); got == want {
-				return
-			}
-		}
-		t.Fatalf("the page says %q, want %q", got, want)
-	}
-	state("Too many watch. Up to 256 pages show mail as it comes, and up to 32 of one user. Close some of yours, or wait for others to leave. This page tries again in 30 seconds.")
+	await(x, liveState, "Too many watch. Up to 256 pages show mail as it comes, and up to 32 of one user. Close some of yours, or wait for others to leave. This page tries again in 30 seconds.")
 	if waited := evaluate[int](x, "window.waited"); waited != 30_000 {
 		t.Errorf("it waits %d ms", waited)
 	}
 	_ = others[0].Close()
-	state("New messages come by themselves.")
+	await(x, liveState, "New messages come by themselves.")
 	s.send(t, letters()[1], "4XkZ1t2q3n2000")
-	for end := time.Now().Add(patience); evaluate[int](x, `document.querySelectorAll("#live > li").length`) != len(letters())+1; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("no message comes afterwards")
-		}
-	}
+	await(x, `document.querySelectorAll("#live > li").length`, len(letters())+1)
 }
