@@ -253,8 +253,8 @@ func checkJournalDirectory(s string) (normal, problem, remedy string) {
 	return checkPath(s, "directory", "/var/lib/postvet/journal")
 }
 
-// Generation returns the configuration as the journal keeps it beside the messages that it
-// has decided about. Since is not set.
+// Generation returns the configuration as the journal keeps it with the messages that it has
+// decided about. Since is not set.
 func (c *Config) Generation() rows.Generation {
 	text := c.Shown()
 	sum := sha256.Sum256([]byte(text))

@@ -54,7 +54,7 @@ func (c *Config) Write(w io.Writer) error {
 }
 
 // Shown returns what Write writes, without the hashes of passwords. The journal keeps it, and
-// the web page shows it, also to users who may not be admins.
+// the web page shows it, also to users who are no admins.
 func (c *Config) Shown() string {
 	var b strings.Builder
 	_ = c.Write(&b) // a Builder never fails

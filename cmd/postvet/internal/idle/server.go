@@ -34,7 +34,7 @@ func Serve(s *http.Server, l net.Listener, max int, closeTime time.Duration, fai
 	return x
 }
 
-// Close ends the server. What is under way has the time of Serve to end.
+// Close ends the server. Requests under way have the closeTime of Serve to end.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), s.closeTime)
 	defer cancel()

@@ -294,7 +294,7 @@ func TestAddAllocatesNothing(t *testing.T) {
 	s := &store{}
 	r := NewRecorder(Options{Level: rows.Hashed, Store: s, Every: time.Hour})
 	defer r.Close(t.Context())
-	r.counting.Lock() // what counting allocates beside it is not of Add
+	r.counting.Lock() // so that only Add allocates meanwhile
 	defer r.counting.Unlock()
 	for _, row := range []*rows.Row{accepted(), refused()} {
 		if n := testing.AllocsPerRun(500, func() { r.Add(row) }); n > 0 {

@@ -44,11 +44,11 @@ type reportStore struct {
 
 	mu      sync.Mutex
 	open    *reportstore.Store
-	opening chan struct{} // has a value while somebody opens it
+	opening chan struct{} // has a value while a call opens the store
 }
 
-// get returns the open store. Nobody waits for longer than its context for another who opens
-// a store that does not answer.
+// get returns the open store. If another call is opening it, get waits for that call until ctx
+// ends: a store may not answer.
 func (r *reportStore) get(ctx context.Context) (*reportstore.Store, error) {
 	s, opening := r.present()
 	if s != nil {
@@ -72,7 +72,8 @@ func (r *reportStore) get(ctx context.Context) (*reportstore.Store, error) {
 	return s, err
 }
 
-// present returns the open store, nil for none, and what only one may have who opens it.
+// present returns the open store, nil for none, and the channel that takes a value while a call
+// opens the store.
 func (r *reportStore) present() (*reportstore.Store, chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

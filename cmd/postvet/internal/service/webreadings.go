@@ -17,8 +17,8 @@ import (
 const (
 	sendersTime    = 30 * 24 * time.Hour
 	sendersReports = 3000
-	// readingTime bounds a reading, and readingKept is how long it stands for the reports at
-	// most: a report whose sender is proven later is no new one.
+	// readingTime bounds a reading. readingKept is how long its result is shown without new
+	// reports: the sender of an old one may be proven later.
 	readingTime = time.Minute
 	readingKept = time.Hour
 )
@@ -99,7 +99,7 @@ func (x *reading) ended() bool {
 	}
 }
 
-// read reads the reports. Only those count for which somebody vouches.
+// read reads the reports. It counts only those that are trusted.
 func (x *reading) read(ctx context.Context, domain string, store web.ReportReader) error {
 	ctx, cancel := context.WithTimeout(ctx, readingTime)
 	defer cancel()

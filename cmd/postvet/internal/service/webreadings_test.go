@@ -56,7 +56,8 @@ func (s *slowStore) add(t *testing.T, id int64) {
 }
 
 // TestSendersAreRead: a page does not wait for the reading of reports, says how far it is, and a
-// later one has what was read, without reading it again. New reports are read beside what is known.
+// later one has what was read, without reading it again. While new reports are read, a page shows
+// what is known.
 func TestSendersAreRead(t *testing.T) {
 	t.Parallel()
 	r := newReadings()

@@ -117,7 +117,7 @@ func appendFacts(b []byte, rec *rows.Record, org []byte) []byte {
 // otherFacts is the text of appendFacts for facts beyond the bound.
 var otherFacts = strings.Repeat(Other+"\x00", 1+len(factColumns))
 
-// factColumns are those of Facts beside Org.
+// factColumns are those of Facts except Org.
 var factColumns = []rows.Column{rows.ColDMARC, rows.ColAction, rows.ColWould, rows.ColOverride, rows.ColHint, rows.ColRule}
 
 // factsOf returns the facts of a text of appendFacts; false if it is none.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Health is what a node says of itself, for those who compare nodes.
+// Health is what a node says of itself, for the page that compares nodes.
 type Health struct {
 	// Generation identifies the configuration in force.
 	Generation int64 `json:"generation"`
@@ -23,14 +23,15 @@ type Health struct {
 	Resolvers int  `json:"resolvers"`
 }
 
-// SetHealth sets what says how the node does. Lag and Lost are known without it.
+// SetHealth sets the function that returns the health of the node. The shipper itself adds Lag
+// and Lost.
 func (s *Shipper) SetHealth(f func() Health) {
 	if s != nil {
 		s.health.Store(&f)
 	}
 }
 
-// tellHealth says how the node does, at most each aliveEvery.
+// tellHealth writes the health of the node into the database, at most once in aliveEvery.
 func (s *Shipper) tellHealth(ctx context.Context) error {
 	f := s.health.Load()
 	if f == nil || time.Since(s.session.told) < aliveEvery {

@@ -53,7 +53,7 @@ func sumsIn(t *testing.T, d *Database) (hours, days int) {
 }
 
 // testClockAhead: the day that a node with a wrong clock took for over is counted by its hours
-// until it is over. What came in the name of an hour that is still to come is sent too.
+// until it is over. Messages that were counted in an hour of the future are sent too.
 func testClockAhead(t *testing.T, s *keyservers.Server) {
 	d := newDatabase(t, s, "ahead")
 	n := newNode(t, "mx1", d, nil)

@@ -56,7 +56,7 @@ func openFile(path, mode string, pragmas ...string) (*sql.DB, error) {
 }
 
 // regular returns an error if a file is not there, or if it or one that belongs to it is no
-// regular file: who opens a named pipe may wait for ever.
+// regular file: opening a named pipe may wait for ever.
 func regular(path string) error {
 	for i, s := range suffixes {
 		info, err := os.Stat(path + s)

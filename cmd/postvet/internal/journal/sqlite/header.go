@@ -14,8 +14,8 @@ import (
 // errEmptied is the error of a file without an octet of a day that is over.
 var errEmptied = fmt.Errorf("%w: it is empty, although its day is over", errDamaged)
 
-// isEmptied reports whether a file has lost all that it had: a day that is over has none that was
-// only begun, except if the machine failed in that moment.
+// isEmptied reports whether a file has lost all that it had. A file that was only begun is empty
+// too, but none of a day that is over, unless the machine failed in that moment.
 func (f file) isEmptied(now time.Time) bool {
 	info, err := os.Stat(f.path)
 	if err != nil || info.Size() > 0 || now.Sub(f.day) <= 24*time.Hour+10*time.Minute {
@@ -24,15 +24,14 @@ func (f file) isEmptied(now time.Time) bool {
 	return !f.hasLog()
 }
 
-// hasLog reports whether a log has a part of what is in the file. Who reads a file makes one
-// without an octet.
+// hasLog reports whether the file has a log with rows. Reading a file makes an empty log.
 func (f file) hasLog() bool {
 	info, err := os.Stat(f.path + "-wal")
 	return err == nil && info.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist)
 }
 
-// checkHeader says what can be seen wrong with a file from its beginning and its length
-// (https://sqlite.org/fileformat.html section 1.3), without reading more of it: nil if nothing is.
+// checkHeader returns a fault that the beginning and the length of a file show
+// (https://sqlite.org/fileformat.html section 1.3), nil for none. It reads no more of the file.
 func (f file) checkHeader(now time.Time) error {
 	if f.isEmptied(now) {
 		return errEmptied

@@ -43,7 +43,7 @@ func Size(dir string) (octets int64, oldest time.Time) {
 	return octets, oldest
 }
 
-// listed is Files without a look into those that are used.
+// listed is Files, but opens none of them.
 func listed(dir string) ([]rows.File, error) {
 	all, err := files(dir)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 
 // Period is an hour or a day whose counts are sent elsewhere.
 type Period struct {
-	// Seq is such that all periods that have changed before it are sent; 0 if that is not
-	// known.
+	// Seq is the number of a change. Once the period is sent, so are all that changed up to
+	// it. It is 0 if that is not known.
 	Seq int64
 	// Length is "hour" or "day".
 	Length     string
@@ -93,8 +93,8 @@ func (h *RecentHour) Counts() (counts.Hour, error) {
 	return all[0], nil
 }
 
-// Recent returns the hours that are not over and of which nothing else is counted yet. What
-// is late in an hour comes with the whole hour.
+// Recent returns the hours that are not over and of which nothing else is counted yet. Late
+// messages of an hour that is kept are sent once they are added to it.
 func (r *CountReader) Recent(ctx context.Context) (all []RecentHour, err error) {
 	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
