@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// theirs stands for the part of a suite's configuration of Rspamd that our files change:
-// Rspamd reads local.d and override.d as Debian's and the suites' Rspamd do.
+// theirs is the part of a suite's configuration of Rspamd that our files change. It reads local.d
+// and override.d as the configurations of Debian and of the suites do.
 const theirs = `group "policies" {
   .include "DIR/scores.conf"
   .include(try=true; priority=1; duplicate=merge) "DIR/local.d/policies_group.conf"
@@ -32,8 +32,8 @@ const scores = `symbols {
 }
 `
 
-// headers are the fields that a suite has Rspamd write. Mailu reads ours at the end of
-// its file, where a list is added to its own.
+// headers are the fields that a suite has Rspamd write. Mailu's file reads our file at its end,
+// where our list would be added to Mailu's list.
 const headers = `use = ["x-virus", "authentication-results"];
 routines { authentication-results { add_smtp_user = false; } }
 `
@@ -51,12 +51,13 @@ func TestSuitesForRspamd(t *testing.T) {
 		files  map[string]string // what the suite has, and we add
 		script string            // what is run then
 		weight float64           // of DMARC_POLICY_REJECT and DMARC_POLICY_QUARANTINE
+		spf    float64           // of R_SPF_FAIL
 	}{
 		"Mailu": {map[string]string{
 			"local.d/policies_group.conf":   files["mailu/policies_group.conf"],
 			"local.d/milter_headers.conf":   headers + `.include(try=true,priority=1,duplicate=merge) "DIR/overrides/milter_headers.conf"` + "\n",
 			"overrides/milter_headers.conf": files["mailu/milter_headers.conf"],
-		}, "", 0},
+		}, "", 0, 1},
 		"mailcow": {map[string]string{
 			"data/conf/rspamd/local.d/policies_group.conf": `symbols = {
     "R_SPF_FAIL" {
@@ -72,8 +73,8 @@ func TestSuitesForRspamd(t *testing.T) {
 `,
 			"local.d/milter_headers.conf":    headers,
 			"override.d/milter_headers.conf": files["mailcow/milter_headers.conf"],
-		}, files["mailcow/scores.sh"] + "\nmv data/conf/rspamd/local.d/* local.d/", 0.01},
-		"Modoboa": {map[string]string{"local.d/milter_headers.conf": headers, "override.d/absent": ""}, modoboaRspamd(t, files["modoboa.sh"]), 0},
+		}, files["mailcow/scores.sh"] + "\nmv data/conf/rspamd/local.d/* local.d/", 0.01, 8},
+		"Modoboa": {map[string]string{"local.d/milter_headers.conf": headers, "override.d/absent": ""}, modoboaRspamd(t, files["modoboa.sh"]), 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,11 +111,7 @@ func TestSuitesForRspamd(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			symbols := c.Group["policies"].Symbols
-			spf := 1.0
-			if name == "mailcow" {
-				spf = 8
-			}
-			for symbol, want := range map[string]float64{"DMARC_POLICY_REJECT": tc.weight, "DMARC_POLICY_QUARANTINE": tc.weight, "DMARC_POLICY_ALLOW": -0.5, "R_SPF_FAIL": spf} {
+			for symbol, want := range map[string]float64{"DMARC_POLICY_REJECT": tc.weight, "DMARC_POLICY_QUARANTINE": tc.weight, "DMARC_POLICY_ALLOW": -0.5, "R_SPF_FAIL": tc.spf} {
 				if got, ok := symbols[symbol]; !ok || got.Weight != want {
 					t.Errorf("%s weighs %v (%v), want %v", symbol, got.Weight, ok, want)
 				}
