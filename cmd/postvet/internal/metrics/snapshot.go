@@ -92,8 +92,7 @@ func read[T any](source func() T) (counters T) {
 
 // NotReady returns the reasons why no mail should be sent here, which /readyz says too.
 func (m *Metrics) NotReady() []string {
-	s := m.readiness()
-	return s.NotReady
+	return m.readiness().NotReady
 }
 
 // notReady returns the reasons why no mail should be sent here. A refused

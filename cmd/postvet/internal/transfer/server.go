@@ -71,8 +71,8 @@ func Serve(l net.Listener, o Options) *Server {
 		WriteTimeout:      control.TransferTime,
 		IdleTimeout:       handshakeTime,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          log.New(failures{o.Logger}, "", 0),
 	}
-	server.ErrorLog = log.New(failures{o.Logger}, "", 0)
 	s.Server = idle.Serve(server, l, maxConns, closeTime, func(err error) {
 		o.Logger.Error("dns answers are no longer served to peers; restart to serve them again", zap.Error(err))
 	})
