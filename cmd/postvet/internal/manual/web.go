@@ -14,7 +14,7 @@ From another machine, ssh(1) brings it to a browser; "postvet web url" prints th
 
   ssh -N -L localhost:8895:/run/postvet/web.sock root@mx.example.org
 
-Then open http://localhost:8895/ there. Requests for another name are refused, so that no site can have its name lead to the page, and a browser read it. Addresses and names without a dot are let in.`},
+Then open http://localhost:8895/ there. Requests for another name are refused: a site could give its name the address of the page, and so have a browser read the page. IP addresses and names without a dot are let in.`},
 	{"Users who log in", `For one machine with some users. "postvet web passwd NAME" prints the line of each.
 
   [web]
