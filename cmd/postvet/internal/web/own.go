@@ -72,7 +72,7 @@ func (h *Handler) own(q *request) (any, error) {
 		p.Notes = append(p.Notes, layout.Count(more, "further domain")+" of yours not shown; \"postvet report sources DOMAIN\" says the same of each.")
 		names = names[:maxOwn]
 	}
-	ready, already, unread := 0, 0, 0
+	ready, already, unfinished := 0, 0, 0
 	until := time.Now().Add(q.within())
 	reading, cancel := context.WithTimeout(q.ctx, reportTime)
 	defer cancel()
@@ -83,7 +83,7 @@ func (h *Handler) own(q *request) (any, error) {
 		}
 		d := h.ownDomain(reading, q, name, max(0, time.Until(until)))
 		if !d.Complete {
-			unread++
+			unfinished++
 		}
 		if d.strictest {
 			already++
@@ -97,8 +97,8 @@ func (h *Handler) own(q *request) (any, error) {
 	switch {
 	case len(p.Domains) == 1:
 		p.Sentence = p.Domains[0].sentence()
-	case unread > 0:
-		p.Sentence += fmt.Sprintf(" The reports about %d are still being read; load this page again in a moment.", unread)
+	case unfinished > 0:
+		p.Sentence += fmt.Sprintf(" The reports about %d are still being read; load this page again in a moment.", unfinished)
 	}
 	p.Nodes = q.nodes.told()
 	return p, nil
