@@ -23,13 +23,13 @@ type NodeHealth struct {
 	Resolvers int  `json:"resolvers"`
 }
 
-// differs notes in what a node differs: a word, and what a sentence says of it.
+// differs notes a difference of a node: the word for its row, and the words for the sentence.
 func (l *fleetLine) differs(word, says string) {
 	l.Differs = append(l.Differs, word)
 	l.says = append(l.says, says)
 }
 
-// compare notes in what the node differs from most.
+// compare notes how the node differs from most nodes.
 func (l *fleetLine) compare(version, config string, now time.Time) {
 	l.Differs = []string{}
 	if l.Silent = now.Sub(l.Seen) > silent; l.Silent {
@@ -62,10 +62,10 @@ func (l *fleetLine) compare(version, config string, now time.Time) {
 	}
 }
 
-// maxSaid bounds the nodes of which a sentence says in what they differ.
+// maxSaid bounds the nodes whose differences the sentence names.
 const maxSaid = 4
 
-// differing says of the nodes that differ in what.
+// differing returns the sentence on the nodes that differ from the others.
 func differing(lines []fleetLine) string {
 	var said []string
 	odd := 0

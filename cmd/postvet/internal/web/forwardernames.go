@@ -34,9 +34,9 @@ func (c called) first() []named {
 	return all[:min(len(all), maxCalled)]
 }
 
-// nameForwarders looks at the newest messages that were broken for what their forwarders call
-// themselves: the lists in List-Id (RFC 2919), which anybody can write, and those who sealed
-// them by ARC (RFC 8617), if the seals are valid. It ends in time.
+// nameForwarders finds the names of forwarders in the newest messages that they broke: lists by
+// List-Id (RFC 2919), which anybody can write, and the domains of valid ARC seals (RFC 8617). It
+// ends within a time.
 func (h *Handler) nameForwarders(q *request, p *forwarders, within time.Duration) {
 	lists, sealers := map[string]called{}, map[string]called{}
 	query := rows.Query{DMARC: string(dmarc.Fail), Hints: handedOn, Since: p.Period.Since, Limit: maxNaming}

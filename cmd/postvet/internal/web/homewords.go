@@ -13,7 +13,7 @@ import (
 // levelGood is the level of a page on which all is well.
 const levelGood = "good"
 
-// unknownOf returns what could not be looked at, so that nobody knows whether it is well.
+// unknownOf returns the parts of the service that could not be looked at.
 func unknownOf(f *Facts) []string {
 	all := []string{}
 	if asked := slices.ContainsFunc(f.Status.DNS.Upstreams, func(u control.Upstream) bool { return u.Queries > 0 }); !asked {

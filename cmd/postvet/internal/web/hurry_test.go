@@ -28,8 +28,8 @@ func (s *hurriedSource) Ask(ctx context.Context, user access.User, q control.Req
 	return s.keptSource.Ask(ctx, user, q)
 }
 
-// TestSearchesAreQuick: whatever is searched, the page comes at once, and only one who goes on
-// with a search waits.
+// TestSearchesAreQuick: each search has its page at once. Only a reader who goes on with a search
+// waits.
 func TestSearchesAreQuick(t *testing.T) {
 	t.Parallel()
 	k := startKept(t)

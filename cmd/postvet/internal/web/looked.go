@@ -9,7 +9,7 @@ import (
 	"github.com/postvet/postvet/policy/addrlist"
 )
 
-// looked says which messages were looked at for what is not counted.
+// looked says which messages were looked at for networks, causes and names, which counts lack.
 type looked struct {
 	Messages int       `json:"messages"`
 	Since    time.Time `json:"since"`

@@ -12,7 +12,7 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// nodes says of which nodes the numbers of a page are.
+// nodes are those whose numbers a page shows.
 type nodes struct {
 	// Sentence says so in words.
 	Sentence string `json:"sentence"`
@@ -21,16 +21,16 @@ type nodes struct {
 	// Away says why the database of all nodes cannot be asked; "" if it was. The numbers
 	// are then those of this node alone.
 	Away string `json:"away,omitempty"`
-	// Choices are all nodes, and each of them.
+	// Choices are the links for all nodes together and for each of them.
 	Choices []option `json:"choices"`
 
 	names []string
 }
 
-// maxChoices bounds the nodes among which a page lets one choose.
+// maxChoices bounds the nodes that a page offers.
 const maxChoices = 60
 
-// nodesOf returns whose numbers a page shows; nil if this machine is alone.
+// nodesOf returns the nodes of a page; nil if this machine is alone.
 func (h *Handler) nodesOf(q *request) *nodes {
 	if !q.asksNodes {
 		q.asksNodes = true
@@ -131,7 +131,7 @@ func (n *nodes) told() *nodes {
 	return n
 }
 
-// link adds to the parameters of a link what leads to the same nodes.
+// link returns the parameters of a link, with those that keep the nodes of the page.
 func (n *nodes) link(path string, pairs []any) []any {
 	if n == nil {
 		return pairs

@@ -26,7 +26,7 @@ type page struct {
 	post func(*request) (any, error)
 }
 
-// allPages returns all pages.
+// allPages returns all pages, in the order of the navigation.
 func (h *Handler) allPages() []page {
 	return []page{
 		{path: "/", title: "Start", template: "home", role: access.Viewer, data: h.home},

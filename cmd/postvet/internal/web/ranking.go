@@ -10,8 +10,8 @@ import (
 
 // extent says how much of its time a page ranks.
 type extent struct {
-	// Complete is false if the page had to come before all was ranked. Searched is then since
-	// when all numbers of names are, and GoOn the page that goes on, "" if it did already.
+	// Complete is false if the time was over before all was ranked. Searched is then the
+	// beginning of what was, and GoOn the page that ranks more, "" if this one tried.
 	Complete bool      `json:"complete"`
 	Searched time.Time `json:"searched,omitzero"`
 	GoOn     string    `json:"go_on,omitempty"`
@@ -21,9 +21,9 @@ type extent struct {
 	nothing bool
 }
 
-// rank asks for the names with most messages in a period, of a page that has nothing else to
-// show. If the page has to come before all of it is ranked, the period becomes shorter. notes say
-// what the ranking does not show.
+// rank asks for the names with most messages in a period. A page without them has nothing to
+// show, so that an error is one of the page. If the time is over before all is ranked, the period
+// becomes shorter. notes say what the ranking lacks.
 func (h *Handler) rank(q *request, query counts.Query, p *period) (r counts.Ranking, how extent, notes []string, err error) {
 	if h.facts(q).Journal.Directory == "" {
 		return r, how, nil, noJournal

@@ -16,8 +16,8 @@ import (
 const (
 	maxConns       = 512
 	maxHeaderBytes = 16 << 10
-	// writeBuffer bounds what the kernel keeps for a client that does not read, in octets; by
-	// itself it takes up to 4 MiB for each. It is room for most pages.
+	// writeBuffer bounds what the kernel keeps for a client that does not read, in octets.
+	// Without it the kernel takes up to 4 MiB for each. Most pages fit into it.
 	writeBuffer  = 64 << 10
 	closeTimeout = 2 * time.Second
 )

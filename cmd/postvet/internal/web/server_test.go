@@ -65,8 +65,8 @@ func statusOf(t *testing.T, c net.Conn) int {
 	return status
 }
 
-// TestServerBounds: whoever opens very many connections, sends half a request or a huge one,
-// keeps nobody from a page.
+// TestServerBounds: a client that opens very many connections, or sends half a request or a huge
+// one, keeps no other from a page.
 func TestServerBounds(t *testing.T) {
 	t.Parallel()
 	h := New(Options{Source: source{}, Gate: socketRights{}, Live: &live.Ring{}})
@@ -92,7 +92,7 @@ func TestServerBounds(t *testing.T) {
 	}
 	began := time.Now()
 	if code := statusOf(t, sent(t, at, page)); code != http.StatusNotFound || time.Since(began) > 2*time.Second {
-		t.Errorf("beside half requests a page has the status %d after %s", code, time.Since(began))
+		t.Errorf("among half requests a page has the status %d after %s", code, time.Since(began))
 	}
 	if code := statusOf(t, sent(t, at, "GET /none HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")); code != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a huge header: %d", code)

@@ -25,8 +25,8 @@ type streams struct {
 	of  map[string]int // by user
 }
 
-// open counts an answer of a user until end is called, unless there are too many. Users whom
-// the rights of the socket alone let in have no name, and no bound of their own.
+// open counts an answer of a user until end is called, unless there are too many. A user
+// without a name, who came in by the rights of the socket alone, has no bound of his own.
 func (s *streams) open(user string) (end func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,8 +58,8 @@ func (h *Handler) Streams() int {
 // openStream counts an answer that stays open until end is called. If there are too many, it
 // answers the request itself.
 //
-// The bound of streams is the bound of their connections, too. Those that wait for a request
-// do not replace them: otherwise everybody whom that bound refuses ended the stream of another.
+// This bound also holds for the connections of streams. Connections that wait for a request do
+// not replace them. Otherwise each refused client would end the stream of another.
 func (h *Handler) openStream(w http.ResponseWriter, q *request) (end func(), ok bool) {
 	end, ok = h.streams.open(q.user.Name)
 	if !ok {

@@ -65,7 +65,7 @@ type Options struct {
 type Handler struct {
 	opt      Options
 	mux      *http.ServeMux
-	pages    []page // in the order of the navigation
+	pages    []page
 	forms    forms
 	requests requestCounts
 	streams  streams

@@ -75,7 +75,7 @@ func TestParseAccount(t *testing.T) {
 	}
 }
 
-// TestIdentify is who a request is believed to come from.
+// TestIdentify: a request gets the user and the role that it may have, and a forged one neither.
 func TestIdentify(t *testing.T) {
 	t.Parallel()
 	ann := account(t, "ann", Support)

@@ -17,8 +17,8 @@ const (
 	maxLoginsOfHost = 2
 	// maxLoginsOfSite bounds those of all networks of a /48, which is what one customer has.
 	maxLoginsOfSite = 4
-	// maxLoginsOfKnown are more, for networks from which a log-in succeeded before: strangers
-	// that take all the others keep nobody out who was in.
+	// maxLoginsOfKnown come on top of maxLogins, for networks from which a log-in succeeded
+	// before. Strangers who take all the others do not keep those users out.
 	maxLoginsOfKnown = 2
 	hashPause        = 3
 )
@@ -26,8 +26,8 @@ const (
 // errBusy means that too many log-ins are under way.
 var errBusy = errors.New("access: too many log-ins at once")
 
-// maxKnown bounds the networks from which a log-in succeeded. Others beyond it take the place of
-// some.
+// maxKnown bounds the networks that are known for a log-in. A further one takes the place of
+// another.
 const maxKnown = 1000
 
 // hashing bounds the log-ins under way. It is safe for concurrent use.
@@ -79,7 +79,7 @@ func (h *hashing) count(host, site string, n int) {
 	}
 }
 
-// succeeded notes that a log-in from a host did.
+// succeeded notes the host of a log-in that succeeded.
 func (h *hashing) succeeded(host string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

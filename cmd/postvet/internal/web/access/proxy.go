@@ -83,7 +83,7 @@ func forwarded(s string) (netip.Addr, error) {
 }
 
 // secure reports whether the browser sent a request by TLS. In a chain of proxies the first one
-// speaks to the browser. If the browser itself writes the field, its own cookie alone is meant.
+// speaks to the browser. A browser that writes the field itself changes only its own cookie.
 func (s *Settings) secure(r *http.Request) bool {
 	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	return s.TLS || s.believes(r) && strings.EqualFold(strings.TrimSpace(first), "https")
