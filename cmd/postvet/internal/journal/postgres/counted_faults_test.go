@@ -5,10 +5,7 @@ package postgres
 import (
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -38,10 +35,8 @@ var cutsOfCounts = []string{
 // journal has that counted all.
 func testCountedFaults(t *testing.T, s *keyservers.Server) {
 	d := newDatabase(t, s, "faults")
-	_, serverPort, _ := strings.Cut(s.Address, ":")
-	p := newProxy(t, filepath.Join(s.Socket, ".s.PGSQL."+serverPort))
-	host, port, _ := net.SplitHostPort(p.address)
-	through := &Database{DSN: "host=" + host + " port=" + port + " user=postgres sslmode=disable dbname=faults"}
+	p := newProxy(t, s)
+	through := p.database("faults")
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -141,9 +136,7 @@ func testCountedFaults(t *testing.T, s *keyservers.Server) {
 // that is not complete, and the next one is whole.
 func testReset(t *testing.T, s *keyservers.Server) {
 	d := newDatabase(t, s, "reset")
-	_, serverPort, _ := strings.Cut(s.Address, ":")
-	p := newProxy(t, filepath.Join(s.Socket, ".s.PGSQL."+serverPort))
-	host, port, _ := net.SplitHostPort(p.address)
+	p := newProxy(t, s)
 	c := newCounting(t, "mx1")
 	n := &node{name: "mx1", random: rand.New(rand.NewPCG(1, 1))}
 	var encoder rows.Encoder
@@ -151,7 +144,7 @@ func testReset(t *testing.T, s *keyservers.Server) {
 	must(t, c.counter.Count(encoder.Append(nil, n.row(now), rows.Domains)))
 	c.write(t, now)
 	ship(t, d, "mx1", c.dir)
-	r := &Reader{&Database{DSN: "host=" + host + " port=" + port + " user=postgres sslmode=disable dbname=reset"}}
+	r := &Reader{p.database("reset")}
 	q := counts.Query{Kind: counts.Domain, Since: now.Add(-24 * time.Hour), Until: now.Add(24 * time.Hour), Nodes: counts.Nodes{Fleet: true}}
 	for _, message := range []string{"", "goose_db_version", "REPEATABLE READ", "FROM postvet.node AS n", "FROM postvet.period", "LATERAL"} {
 		for _, after := range []bool{false, true} {

@@ -35,11 +35,13 @@ type proxy struct {
 	group sync.WaitGroup
 }
 
-func newProxy(t testing.TB, server string) *proxy {
+// newProxy returns a proxy of a server. It leads to the socket, where no password costs time.
+func newProxy(t testing.TB, s *keyservers.Server) *proxy {
 	t.Helper()
+	_, port, _ := strings.Cut(s.Address, ":")
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
-	p := &proxy{address: l.Addr().String(), server: server}
+	p := &proxy{address: l.Addr().String(), server: filepath.Join(s.Socket, ".s.PGSQL."+port)}
 	p.group.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -54,6 +56,12 @@ func newProxy(t testing.TB, server string) *proxy {
 		p.group.Wait()
 	})
 	return p
+}
+
+// database returns a database of the server, which is reached through the proxy.
+func (p *proxy) database(name string) *Database {
+	host, port, _ := net.SplitHostPort(p.address)
+	return &Database{DSN: "host=" + host + " port=" + port + " user=postgres sslmode=disable dbname=" + name}
 }
 
 // cutAt has the next connections cut, and returns how often that was done before.
@@ -155,10 +163,8 @@ func (p *proxy) connection(client net.Conn) {
 // and before its answer comes. Rows are there exactly once.
 func testCut(t *testing.T, s *keyservers.Server) {
 	d := newDatabase(t, s, "cut")
-	_, serverPort, _ := strings.Cut(s.Address, ":")
-	p := newProxy(t, filepath.Join(s.Socket, ".s.PGSQL."+serverPort)) // where no password costs time
-	host, port, _ := net.SplitHostPort(p.address)
-	through := &Database{DSN: "host=" + host + " port=" + port + " user=postgres sslmode=disable dbname=cut"}
+	p := newProxy(t, s)
+	through := p.database("cut")
 	n := newNode(t, "mx1", through, nil)
 	n.recorder.Add(n.row(noon))
 	n.sent(t, d)
