@@ -116,23 +116,10 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// attempt sends a message as a mail server does, which accepts every reply, the
-// greeting included. It returns the first reply that is not positive, or the
-// last one.
+// attempt sends a message from [realmta.GoodClient] as a mail server does, which accepts every
+// reply, the greeting included.
 func attempt(ctx context.Context, s *realmta.Site, from, rcpt string, msg []byte) (realmta.Reply, error) {
-	c, err := realmta.Dial(ctx, realmta.GoodClient, s.Addr())
-	if err != nil {
-		return realmta.Reply{}, err
-	}
-	defer c.Close()
-	if c.Greeting.Class() != 2 {
-		return c.Greeting, nil
-	}
-	r, err := c.Cmd("EHLO %s", realmta.HeloName(realmta.GoodClient))
-	if err != nil || r.Class() != 2 {
-		return r, err
-	}
-	return c.Send(from, []string{rcpt}, msg)
+	return realmta.Deliver(ctx, s, realmta.GoodClient, from, rcpt, msg)
 }
 
 func TestKilledBetweenMessages(t *testing.T) {
