@@ -36,8 +36,7 @@ func (x *conflicts) fault(name, other, problem, remedy string) {
 	if !x.config.IsSet(name) && x.config.IsSet(other) {
 		name = other
 	}
-	o := x.config.origin[name]
-	x.errs = append(x.errs, &Error{File: o.file, Line: o.line, Key: name, Problem: problem, Remedy: remedy})
+	x.errs = append(x.errs, x.config.fault(name, problem, remedy))
 }
 
 // tooLarge adds a fault of a key that must be smaller than another.

@@ -35,6 +35,12 @@ type Error struct {
 	Excerpt string
 }
 
+// fault returns a fault of a key, with the place that set it.
+func (c *Config) fault(key, problem, remedy string) *Error {
+	at := c.origin[key]
+	return &Error{File: at.file, Line: at.line, Key: key, Problem: problem, Remedy: remedy}
+}
+
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.File != "" {

@@ -215,8 +215,7 @@ func (c *Config) loadPostgres() error {
 		return nil
 	}
 	problem, remedy := postgresFault(err)
-	at := c.origin[key]
-	return Errors{{File: at.file, Line: at.line, Key: key, Problem: "the file " + problem, Remedy: remedy}}
+	return Errors{c.fault(key, "the file "+problem, remedy)}
 }
 
 // checkNode accepts a name as hosts have them.

@@ -16,8 +16,7 @@ import (
 // with it. Those of the files follow, in the order of the files.
 func (c *Config) loadRules() error {
 	if n := len(c.RuleFiles) + len(c.ShadowFiles); n > maxRuleFiles {
-		at := c.origin["rules"]
-		return Errors{{File: at.file, Line: at.line, Key: "rules", Problem: fmt.Sprintf("there are %d files of rules", n), Remedy: fmt.Sprintf("name at most %d", maxRuleFiles)}}
+		return Errors{c.fault("rules", fmt.Sprintf("there are %d files of rules", n), fmt.Sprintf("name at most %d", maxRuleFiles))}
 	}
 	if err := c.readRuleFiles("rules", c.RuleFiles, true); err != nil {
 		return err

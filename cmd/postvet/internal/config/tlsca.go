@@ -25,9 +25,7 @@ func (c *Config) loadTLSCA() error {
 		return nil
 	}
 	at := c.origin[key]
-	fault := func(problem, remedy string) error {
-		return Errors{{File: at.file, Line: at.line, Key: key, Problem: problem, Remedy: remedy}}
-	}
+	fault := func(problem, remedy string) error { return Errors{c.fault(key, problem, remedy)} }
 	if !filepath.IsAbs(name) && at.line > 0 {
 		name = filepath.Join(filepath.Dir(at.file), name)
 	}

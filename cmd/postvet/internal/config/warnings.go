@@ -22,11 +22,7 @@ func (c *Config) Warnings() Errors {
 	}
 	early := func(set bool, passes, because, remedy string) {
 		if set {
-			at := c.origin["policy.spf_early"]
-			list = append(list, &Error{
-				File: at.file, Line: at.line, Key: "policy.spf_early",
-				Problem: "may refuse at RCPT what " + passes + ": " + because, Remedy: "write spf_early = false, or " + remedy,
-			})
+			list = append(list, c.fault("policy.spf_early", "may refuse at RCPT what "+passes+": "+because, "write spf_early = false, or "+remedy))
 		}
 	}
 	const hosts = "list the hosts that hand it on in trust.forwarders"
@@ -46,12 +42,8 @@ func (c *Config) sealWarnings() Errors {
 	if c.Seal.Domain == "" || !both.IsValid() {
 		return nil
 	}
-	at := c.origin["seal.networks"]
-	return Errors{{
-		File: at.file, Line: at.line, Key: "seal.networks",
-		Problem: fmt.Sprintf("has no effect on %s, which is in trust.relays too: its mail is checked as that of the host before it", both),
-		Remedy:  "remove it from trust.relays if it hands in what came here before, otherwise from seal.networks",
-	}}
+	return Errors{c.fault("seal.networks", fmt.Sprintf("has no effect on %s, which is in trust.relays too: its mail is checked as that of the host before it", both),
+		"remove it from trust.relays if it hands in what came here before, otherwise from seal.networks")}
 }
 
 // Notes returns settings that may need another one beside them, in the form of faults.
@@ -59,7 +51,6 @@ func (c *Config) Notes() Errors {
 	if !c.Sign.Signs() || c.Sign.DryRun || len(c.Sign.Listeners) == 0 || c.Policy.OnOwnDomain == rules.DemandReject {
 		return nil
 	}
-	at := c.origin["sign.listeners"]
 	// Whether it signs is decided by what our field says of the arrival.
 	problem := "if a list server is among them, mail that a stranger sends to the list in your name comes back through the list, and is signed if the list server removes Postvet's Authentication-Results field"
 	remedy := `write [policy] own_domains with your domains and on_own_domain = "reject", or have the list server keep the field`
@@ -67,7 +58,7 @@ func (c *Config) Notes() Errors {
 		problem = "if a list server is among them, mail that a stranger sends to the list in your name comes back through the list, and is signed, as sign.relayed says"
 		remedy = `write [policy] own_domains with your domains and on_own_domain = "reject", or sign.relayed = "unsigned"`
 	}
-	return Errors{{File: at.file, Line: at.line, Key: "sign.listeners", Problem: problem, Remedy: remedy}}
+	return Errors{c.fault("sign.listeners", problem, remedy)}
 }
 
 // neverRefused returns the domains of author_overrides with "none".

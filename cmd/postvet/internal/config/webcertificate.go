@@ -15,18 +15,14 @@ func (c *Config) StartFaults() Errors {
 	if w.Listen == "" || w.TLSCert == "" || w.TLSKey == "" {
 		return nil
 	}
-	fault := func(key, problem, remedy string) Errors {
-		at := c.origin[key]
-		return Errors{{File: at.file, Line: at.line, Key: key, Problem: problem, Remedy: remedy}}
-	}
 	for _, f := range [...]struct{ key, file string }{{"web.tls_cert", w.TLSCert}, {"web.tls_key", w.TLSKey}} {
 		if _, err := os.Stat(f.file); errors.Is(err, fs.ErrNotExist) {
-			return fault(f.key, cite(f.file)+" does not exist, so that the service does not start", "name a file in PEM")
+			return Errors{c.fault(f.key, cite(f.file)+" does not exist, so that the service does not start", "name a file in PEM")}
 		}
 	}
 	if _, err := tls.LoadX509KeyPair(w.TLSCert, w.TLSKey); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return fault("web.tls_key", fmt.Sprintf("%s and %s cannot be used, so that the service does not start: %v", cite(w.TLSCert), cite(w.TLSKey), err),
-			"name a certificate with its chain in tls_cert, and its private key in tls_key, both in PEM")
+		return Errors{c.fault("web.tls_key", fmt.Sprintf("%s and %s cannot be used, so that the service does not start: %v", cite(w.TLSCert), cite(w.TLSKey), err),
+			"name a certificate with its chain in tls_cert, and its private key in tls_key, both in PEM")}
 	}
 	return nil
 }
@@ -37,10 +33,6 @@ func (c *Config) webKeyWarning() Errors {
 	if c.Web.TLSKey == "" || err != nil || info.Mode()&0o004 == 0 {
 		return nil
 	}
-	at := c.origin["web.tls_key"]
-	return Errors{{
-		File: at.file, Line: at.line, Key: "web.tls_key",
-		Problem: fmt.Sprintf("%s can be read by others (mode %04o), who can pretend to be this page", cite(c.Web.TLSKey), info.Mode().Perm()),
-		Remedy:  "run chmod 640 on it, with the service's group",
-	}}
+	return Errors{c.fault("web.tls_key", fmt.Sprintf("%s can be read by others (mode %04o), who can pretend to be this page", cite(c.Web.TLSKey), info.Mode().Perm()),
+		"run chmod 640 on it, with the service's group")}
 }

@@ -105,10 +105,7 @@ func (c *Config) loadWebUsers() error {
 	if name == "" {
 		return nil
 	}
-	at := c.origin[key]
-	fault := func(problem, remedy string) error {
-		return Errors{{File: at.file, Line: at.line, Key: key, Problem: problem, Remedy: remedy}}
-	}
+	fault := func(problem, remedy string) error { return Errors{c.fault(key, problem, remedy)} }
 	text, problem := readList(name)
 	if problem != "" {
 		return fault(problem, `name a readable file with a line of "postvet web passwd NAME" for each user`)
@@ -146,10 +143,7 @@ func (c *Config) loadWebUsers() error {
 func (c *Config) webWarnings() Errors {
 	w := &c.Web
 	var list Errors
-	wide := func(name, problem, remedy string) {
-		at := c.origin[name]
-		list = append(list, &Error{File: at.file, Line: at.line, Key: name, Problem: problem, Remedy: remedy})
-	}
+	wide := func(name, problem, remedy string) { list = append(list, c.fault(name, problem, remedy)) }
 	if w.Listen == "" {
 		return nil
 	}
