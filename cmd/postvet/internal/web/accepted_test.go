@@ -18,11 +18,7 @@ import (
 type listSource struct{ *fleetSource }
 
 func (l listSource) Ask(ctx context.Context, user access.User, q control.Request) (any, error) {
-	switch q.Do {
-	case control.DoJournalStatus:
-		return l.facts.Journal, nil
-	case control.DoHistory:
-	default:
+	if q.Do != control.DoHistory {
 		return l.fleetSource.Ask(ctx, user, q)
 	}
 	var refs result.References

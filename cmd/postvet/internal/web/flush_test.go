@@ -6,6 +6,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 )
 
@@ -70,11 +71,17 @@ func TestFactsOnce(t *testing.T) {
 	t.Parallel()
 	facts := wellFacts()
 	facts.OwnDomains = []string{"example.org"}
-	facts.Journal.Shipping = &control.Shipping{Node: "mx1"}
-	s := factsSource{homeSource{source{facts: facts, ask: func(access.User, control.Request) (any, error) { return ranking(), nil }}}, new(int)}
-	for n := 1; n <= 2; n++ {
-		if w := get(t, newTest(s), "/"); *s.read != n || w.Code != 200 {
-			t.Errorf("after page %d, of status %d, they were read %d times", n, w.Code, *s.read)
+	facts.Journal.Privacy, facts.Journal.Shipping = string(rows.Addresses), &control.Shipping{Node: "mx1"}
+	s := factsSource{homeSource{source{facts: facts, ask: func(_ access.User, q control.Request) (any, error) {
+		if q.Do == control.DoHistory {
+			return rows.Page{Complete: true}, nil
+		}
+		return ranking(), nil
+	}}}, new(int)}
+	for _, path := range []string{"/", "/held", "/messages"} {
+		*s.read = 0
+		if w := get(t, newTest(s), path); *s.read != 1 || w.Code != 200 {
+			t.Errorf("%s, of status %d, reads them %d times", path, w.Code, *s.read)
 		}
 	}
 }

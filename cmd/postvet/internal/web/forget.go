@@ -35,11 +35,10 @@ func (h *Handler) forgetForm(q *request) (any, error) {
 
 // needJournal returns an error if there is no journal.
 func (h *Handler) needJournal(q *request) error {
-	state, err := asked[control.Journal](h, q, control.Request{Do: control.DoJournalStatus})
-	if err == nil && state.Directory == "" {
-		err = ErrNoJournal
+	if h.facts(q).Journal.Directory == "" {
+		return ErrNoJournal
 	}
-	return err
+	return nil
 }
 
 func (h *Handler) forget(q *request) (any, error) {

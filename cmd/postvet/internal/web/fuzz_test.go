@@ -49,7 +49,10 @@ func (e echo) Ask(_ context.Context, _ access.User, q control.Request) (any, err
 }
 
 func (e echo) Facts(context.Context) Facts {
-	return Facts{Status: control.Status{State: control.StateServing, AuthservID: "mx.example.org"}, OwnDomains: []string{hostile}}
+	return Facts{
+		Status: control.Status{State: control.StateServing, AuthservID: "mx.example.org"}, OwnDomains: []string{hostile},
+		Journal: control.Journal{Directory: "/j", Privacy: string(rows.Addresses)},
+	}
 }
 
 func (e echo) Series(context.Context, access.User, counts.SeriesQuery) (counts.Series, error) {

@@ -28,10 +28,7 @@ type mailSource struct {
 }
 
 func (m *mailSource) source() source {
-	return source{ask: func(_ access.User, q control.Request) (any, error) {
-		if q.Do == control.DoJournalStatus {
-			return m.journal, nil
-		}
+	return source{facts: Facts{Journal: m.journal}, ask: func(_ access.User, q control.Request) (any, error) {
 		var query rows.Query
 		if err := json.Unmarshal([]byte(q.Query), &query); err != nil {
 			return nil, err

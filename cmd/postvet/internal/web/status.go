@@ -84,11 +84,7 @@ type auditLine struct {
 
 func (h *Handler) audit(q *request) (any, error) {
 	p := &auditPage{Lines: []auditLine{}}
-	state, err := asked[control.Journal](h, q, control.Request{Do: control.DoJournalStatus})
-	if err != nil {
-		return nil, err
-	}
-	if p.Kept = state.Directory != ""; !p.Kept {
+	if p.Kept = h.facts(q).Journal.Directory != ""; !p.Kept {
 		return p, nil
 	}
 	list, err := h.opt.Source.Audit(q.ctx, auditShown)

@@ -35,9 +35,8 @@ func TestStatusPage(t *testing.T) {
 
 func TestAuditPage(t *testing.T) {
 	t.Parallel()
-	dir := "/j"
 	s := source{
-		ask: func(access.User, control.Request) (any, error) { return control.Journal{Directory: dir}, nil },
+		facts: Facts{Journal: control.Journal{Directory: "/j"}},
 		audit: []sqlite.Audited{
 			{At: testNow.Add(-time.Minute), UID: -1, Web: "<b>ann", Do: control.DoJournalForget, Query: &rows.Query{From: "x@example.org"}},
 			{At: testNow.Add(-time.Hour), UID: 1000, Do: control.DoHistory, Query: &rows.Query{To: "y@example.org", Since: testNow}},
@@ -51,7 +50,7 @@ func TestAuditPage(t *testing.T) {
 	if page = get(t, newTest(s), "/audit").Body.String(); !strings.Contains(page, "Nobody has searched") {
 		t.Errorf("without a search:\n%s", page)
 	}
-	dir = ""
+	s.facts.Journal.Directory = ""
 	if page = get(t, newTest(s), "/audit").Body.String(); !strings.Contains(page, "There is no journal") {
 		t.Errorf("without a journal:\n%s", page)
 	}

@@ -85,18 +85,15 @@ func TestFleetPage(t *testing.T) {
 func TestForget(t *testing.T) {
 	t.Parallel()
 	var forgotten []string
-	state := control.Journal{Directory: "/j"}
 	var fails error
-	h := newTest(source{ask: func(_ access.User, q control.Request) (any, error) {
-		switch q.Do {
-		case control.DoJournalStatus:
-			return state, nil
-		case control.DoJournalForget:
-			forgotten = append(forgotten, q.Query)
-			return control.Forgotten{Messages: 2}, fails
+	s := source{facts: Facts{Journal: control.Journal{Directory: "/j"}}, ask: func(_ access.User, q control.Request) (any, error) {
+		if q.Do != control.DoJournalForget {
+			panic(q.Do)
 		}
-		panic(q.Do)
-	}})
+		forgotten = append(forgotten, q.Query)
+		return control.Forgotten{Messages: 2}, fails
+	}}
+	h := newTest(s)
 	holds(t, "form", get(t, h, "/forget?what=ann@example.org").Body.String(), `value="ann@example.org"`, "Nothing is removed before you confirm it")
 	for what, want := range map[string]string{
 		"ann@example.org": "from and to this address", "example.org": "All messages of authors in this domain", "": "Write one address", "a b": "Write one address", "a@b..c": "neither an address nor a domain",
@@ -120,8 +117,8 @@ func TestForget(t *testing.T) {
 	if w := post(t, h, "/forget", url.Values{"what": {"example.org"}, "confirm": {"yes"}}); w.Code != http.StatusInternalServerError {
 		t.Errorf("a failure: %d", w.Code)
 	}
-	state.Directory = ""
-	if w := get(t, h, "/forget"); w.Code != http.StatusServiceUnavailable {
+	s.facts.Journal.Directory = ""
+	if w := get(t, newTest(s), "/forget"); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("without a journal: %d", w.Code)
 	}
 }
