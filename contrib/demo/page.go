@@ -11,13 +11,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/postvet/postvet/contrib/realmta"
 )
 
 // pageTime returns how long the page is shown: not at all where nobody looks.
@@ -46,7 +46,7 @@ func newPage(ctx context.Context, binary string) (*page, error) {
 		return nil, err
 	}
 	p := &page{dir: dir, binary: binary, password: rand.Text()[:12]}
-	if err := give(dir); err != nil {
+	if err := realmta.Give(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
@@ -63,19 +63,6 @@ func newPage(ctx context.Context, binary string) (*page, error) {
 	}
 	p.user = strings.TrimSpace(string(line))
 	return p, nil
-}
-
-// give makes the user who runs Postvet in a site the owner of a folder.
-func give(dir string) error {
-	u, err := user.Lookup("nobody")
-	if err != nil {
-		return err
-	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return err
-	}
-	return os.Chown(dir, uid, -1)
 }
 
 // sections returns the sections of Postvet's configuration for the page and its journal.

@@ -168,6 +168,15 @@ func nobodyInPostfix() (*syscall.Credential, error) {
 	return c, nil
 }
 
+// Give makes the user that Postvet runs as the owner of a file or folder.
+func Give(path string) error {
+	credential, err := nobodyInPostfix()
+	if err != nil {
+		return err
+	}
+	return os.Chown(path, int(credential.Uid), -1)
+}
+
 // Kill ends the daemon as a crash does, and waits for that.
 func (d *Daemon) Kill() {
 	if d.proc == nil {

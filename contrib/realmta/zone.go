@@ -144,10 +144,6 @@ func (z *Zone) Text() string { return z.text }
 // storeKeys writes the keys of Good, Umlaut and Branch as Postvet reads them, for the user that it
 // runs as.
 func (z *Zone) storeKeys(dir string) error {
-	credential, err := nobodyInPostfix()
-	if err != nil {
-		return err
-	}
 	for _, k := range [][2]string{{Good, Selector}, {Good, SelectorEd}, {Umlaut, Selector}, {Branch, Selector}} {
 		der, err := x509.MarshalPKCS8PrivateKey(z.keys[k[1]])
 		if err != nil {
@@ -157,7 +153,7 @@ func (z *Zone) storeKeys(dir string) error {
 		if err := errors.Join(
 			os.MkdirAll(filepath.Dir(file), 0o755),
 			os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600),
-			os.Chown(file, int(credential.Uid), -1),
+			Give(file),
 		); err != nil {
 			return err
 		}
