@@ -27,6 +27,16 @@ func (h *Hour) Each(f func(k Kind, name string, s *Sums) error) error {
 	return nil
 }
 
+// EachRow calls f with what a table has of the hour, until f fails: the numbers of all messages,
+// and those of the names of each kind, in order.
+func (h *Hour) EachRow(f func(kind, name string, s *Sums) error) error {
+	all := h.Sum()
+	if err := f(string(AllMail), AllName, &all); err != nil {
+		return err
+	}
+	return h.Each(func(k Kind, name string, s *Sums) error { return f(k.String(), name, s) })
+}
+
 // EachFacts calls f with the facts, in order, until f fails.
 func (h *Hour) EachFacts(f func(facts Facts, n int64) error) error {
 	return h.hour.facts.each(func(name string, s *Sums) error {

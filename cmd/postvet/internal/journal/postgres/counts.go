@@ -103,18 +103,17 @@ func (s *Shipper) sendRecent(ctx context.Context, r *sqlite.CountReader) error {
 	return nil
 }
 
-// sendHour sends what an hour has that is not over, and returns how many names that are.
+// sendHour sends what an hour has that is not over, and returns the number of its names.
 func (s *session) sendHour(ctx context.Context, recent *sqlite.RecentHour) (sent int, err error) {
 	h, err := recent.Counts()
 	if err != nil {
 		return 0, err
 	}
 	names := func(f func(kind, name string, sums *counts.Sums) error) error {
-		all := h.Sum()
-		return errors.Join(f(string(counts.AllMail), counts.AllName, &all), h.Each(func(k counts.Kind, name string, sums *counts.Sums) error {
+		return h.EachRow(func(kind, name string, sums *counts.Sums) error {
 			sent++
-			return f(k.String(), name, sums)
-		}))
+			return f(kind, name, sums)
+		})
 	}
 	err = s.sendPeriod(ctx, sqlite.Period{Length: "hour", At: h.At, N: h.All, Missing: h.Missing}, names, h.EachFacts)
 	return sent, err

@@ -72,7 +72,7 @@ func (s *state) addNames(table string, at int64, h *counts.Hour) error {
 		return err
 	}
 	defer add.close()
-	one := func(kind, name string, sums *counts.Sums) error {
+	return h.EachRow(func(kind, name string, sums *counts.Sums) error {
 		add.set(0, at)
 		add.set(1, kind)
 		add.set(2, name)
@@ -80,12 +80,7 @@ func (s *state) addNames(table string, at int64, h *counts.Hour) error {
 			add.set(3+f, n)
 		}
 		return add.exec()
-	}
-	all := h.Sum()
-	if err := one(string(counts.AllMail), counts.AllName, &all); err != nil {
-		return err
-	}
-	return h.Each(func(k counts.Kind, name string, sums *counts.Sums) error { return one(k.String(), name, sums) })
+	})
 }
 
 func (s *state) addFacts(table string, at int64, h *counts.Hour) error {
