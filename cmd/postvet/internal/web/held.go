@@ -42,12 +42,12 @@ func (h *Handler) held(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := heldPage{Domain: q.get("domain"), Since: q.get("since"), Groups: []heldGroup{}, listing: listing{Missing: journalFaults(j)}, Facts: h.facts(q).Held}
+	p := heldPage{Domain: q.get("domain"), Since: q.get("since"), Groups: []heldGroup{}, Facts: h.facts(q).Held}
 	query, err := p.query(q)
 	if err != nil {
 		return nil, err
 	}
-	p.Missing = append(p.Missing, messagesAside(j, query.Since, query.Until)...)
+	p.Missing = missing(j, query.Since, query.Until)
 	found, err := h.find(q, []rows.Query{query}, q.within())
 	if err != nil {
 		return nil, journalFailure(err, false)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
@@ -21,6 +22,11 @@ type listing struct {
 	// read.
 	Oldest  time.Time `json:"oldest,omitzero"`
 	Missing []string  `json:"missing"`
+}
+
+// missing says what a list of messages of a time lacks, beyond what a search cannot read.
+func missing(j control.Journal, since, until time.Time) []string {
+	return append(journalFaults(j), messagesAside(j, since, until)...)
 }
 
 // set says how far a search came. path returns the address of the list with some parameters

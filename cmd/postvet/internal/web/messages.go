@@ -53,8 +53,7 @@ func (h *Handler) messages(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := messagesPage{search: s, Readings: []choice{}, Messages: []messageRow{}, listing: listing{Missing: journalFaults(j), Complete: true}, Fleet: j.Shipping != nil}
-	p.Missing = append(p.Missing, messagesAside(j, s.From, s.To)...)
+	p := messagesPage{search: s, Readings: []choice{}, Messages: []messageRow{}, listing: listing{Missing: missing(j, s.From, s.To), Complete: true}, Fleet: j.Shipping != nil}
 	p.Spans, p.Actions = s.spans(), s.actions()
 	for _, r := range s.readings {
 		if r != s.As {

@@ -45,7 +45,7 @@ func (h *Handler) allPages() []page {
 		{path: "/reports/in", title: "Received", template: "reports_in", role: access.Viewer, data: h.reportsIn},
 		{path: "/reports/in/{id}", group: "/reports/in", title: "A report of another", template: "report_in", role: access.Viewer, data: h.reportIn},
 		{path: "/reports/sent", title: "Sent", template: "reports_sent", role: access.Support, data: h.reportsSent},
-		{path: "/reports/sent/{id}", group: "/reports/sent", title: "A report of ours", template: "report_sent", role: access.Support, data: h.reportSent},
+		{path: "/reports/sent/{id}", group: "/reports/sent", title: "One of our reports", template: "report_sent", role: access.Support, data: h.reportSent},
 		{path: "/keys", title: "Keys", template: "keys", role: access.Support, data: h.keys},
 		{path: "/fleet", title: "Fleet", template: "fleet", role: access.Viewer, data: h.fleet},
 		{path: "/status", title: "Status", template: "status", role: access.Viewer, data: h.status},
