@@ -35,20 +35,7 @@ func TestBooted(t *testing.T) {
 	confined(t, m)
 
 	// A name that the admin has set, and a DNS that fails at once but delays no mail.
-	edit(t, root, "authserv_id = \""+ownName+"\"\n[exempt]\naddresses = []\n[policy]\non_degraded = \"accept\"\n")
-	text := m.run(t, "cat", conffile)
-	text = strings.Replace(text, "[dns]\n", "[dns]\nresolvers = [\"127.0.0.1:53\"]\n", 1)
-	if err := os.WriteFile(root+conffile, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m.run(t, "sh", "-ec", `echo 'postfix postfix/main_mailer_type select Local only
-postfix postfix/mailname string test.example' | debconf-set-selections
-dpkg --force-unsafe-io -i /var/cache/apt/archives/*.deb
-useradd -M carol
-sed '/^#/d; /^$/d' /usr/share/doc/postvet/examples/postfix/main.cf >>/etc/postfix/main.cf
-postfix check
-systemctl restart postvet postfix`)
-	active(t, m)
+	installPostfix(t, m, "[policy]\non_degraded = \"accept\"\n")
 	if got := m.run(t, "stat", "-c", "%U %G %a", "/var/spool/postfix/postvet", "/var/spool/postfix/postvet/postvet.sock"); got != "postvet postfix 2750\npostvet postfix 660" {
 		t.Errorf("the socket in the chroot: %s", got)
 	}
@@ -94,6 +81,25 @@ systemctl restart postvet postfix`)
 	if got := m.run(t, "sh", "-c", "ls -d /run/postvet /var/spool/postfix/postvet /etc/postvet /var/lib/postvet 2>/dev/null; systemctl list-units --all --plain --no-legend 'postvet*'"); got != "" {
 		t.Errorf("the purge has left %s", got)
 	}
+}
+
+// installPostfix installs Postfix, which asks the installed package, as the package's example
+// says. more are sections of postvet.toml. The DNS is to listen on 127.0.0.1.
+func installPostfix(t *testing.T, m *machine, more string) {
+	t.Helper()
+	edit(t, m.root, "authserv_id = \""+ownName+"\"\n[exempt]\naddresses = []\n"+more)
+	text := strings.Replace(m.run(t, "cat", conffile), "[dns]\n", "[dns]\nresolvers = [\"127.0.0.1:53\"]\n", 1)
+	if err := os.WriteFile(m.root+conffile, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m.run(t, "sh", "-ec", `echo 'postfix postfix/main_mailer_type select Local only
+postfix postfix/mailname string test.example' | debconf-set-selections
+dpkg --force-unsafe-io -i /var/cache/apt/archives/*.deb
+useradd -M carol
+sed '/^#/d; /^$/d' /usr/share/doc/postvet/examples/postfix/main.cf >>/etc/postfix/main.cf
+postfix check
+systemctl restart postvet postfix`)
+	active(t, m)
 }
 
 // reloads has systemd reload the service, with a good configuration and with a
@@ -183,13 +189,18 @@ func (l *inflow) send(ctx context.Context, sender int) {
 	}
 }
 
-// try sends one message in a session of its own, with a field that claims to
-// be Postvet's.
+// try sends one message with a field that claims to be Postvet's.
 func (l *inflow) try(id string) (realmta.Reply, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	return l.m.deliver(ctx, "a@sender.example", "Authentication-Results: "+ownName+"; dmarc=pass (forged)\r\nFrom: <a@sender.example>\r\nTo: <carol@localhost>\r\nMessage-ID: <"+id+"@sender.example>\r\nSubject: one of many\r\n\r\nHello\r\n")
+}
+
+// deliver sends the machine's Postfix a message for carol in a session of its own. It
+// returns the first reply that refuses something, or the last one.
+func (m *machine) deliver(ctx context.Context, from, msg string) (realmta.Reply, error) {
 	var c *realmta.Client
-	err := l.m.onNetwork(func() (err error) {
+	err := m.onNetwork(func() (err error) {
 		c, err = realmta.Dial(ctx, "", "127.0.0.1:25")
 		return err
 	})
@@ -203,8 +214,7 @@ func (l *inflow) try(id string) (realmta.Reply, error) {
 	if r, err := c.Cmd("EHLO client.example"); err != nil || r.Class() != 2 {
 		return r, err
 	}
-	msg := "Authentication-Results: " + ownName + "; dmarc=pass (forged)\r\nFrom: <a@sender.example>\r\nTo: <carol@localhost>\r\nMessage-ID: <" + id + "@sender.example>\r\nSubject: one of many\r\n\r\nHello\r\n"
-	return c.Send("a@sender.example", []string{"carol@localhost"}, []byte(msg))
+	return c.Send(from, []string{"carol@localhost"}, []byte(msg))
 }
 
 var (

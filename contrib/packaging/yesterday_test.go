@@ -59,7 +59,7 @@ const forgedZone = `good.example. TXT "v=spf1 -all"
 _dmarc.good.example. TXT "v=DMARC1; p=reject"
 `
 
-// besidePostfix installs Postfix, which asks the installed package, and a DNS server with
+// besidePostfix installs Postfix, which asks the installed package, and runs a DNS server with
 // forgedZone.
 func besidePostfix(t *testing.T, m *machine) *dnstest.Server {
 	t.Helper()
@@ -71,18 +71,7 @@ func besidePostfix(t *testing.T, m *machine) *dnstest.Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dns.Close() })
-	edit(t, m.root, "authserv_id = \""+ownName+"\"\n[exempt]\naddresses = []\n")
-	text := strings.Replace(m.run(t, "cat", conffile), "[dns]\n", "[dns]\nresolvers = [\"127.0.0.1:53\"]\n", 1)
-	if err := os.WriteFile(m.root+conffile, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m.run(t, "sh", "-ec", `echo 'postfix postfix/main_mailer_type select Local only
-postfix postfix/mailname string test.example' | debconf-set-selections
-dpkg --force-unsafe-io -i /var/cache/apt/archives/*.deb
-useradd -M carol
-sed '/^#/d; /^$/d' /usr/share/doc/postvet/examples/postfix/main.cf >>/etc/postfix/main.cf
-systemctl restart postvet postfix`)
-	active(t, m)
+	installPostfix(t, m, "")
 	return dns
 }
 
@@ -91,18 +80,7 @@ func sent(t *testing.T, m *machine, author string) realmta.Reply {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	var c *realmta.Client
-	if err := m.onNetwork(func() (err error) {
-		c, err = realmta.Dial(ctx, "", "127.0.0.1:25")
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if r, err := c.Cmd("EHLO client.example"); err != nil || r.Class() != 2 {
-		t.Fatalf("EHLO: %q, %v", r, err)
-	}
-	r, err := c.Send(author, []string{"carol@localhost"}, []byte("From: <"+author+">\r\nTo: <carol@localhost>\r\nSubject: a test\r\n\r\nHello\r\n"))
+	r, err := m.deliver(ctx, author, "From: <"+author+">\r\nTo: <carol@localhost>\r\nSubject: a test\r\n\r\nHello\r\n")
 	if err != nil {
 		t.Fatal(err)
 	}
