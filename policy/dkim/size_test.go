@@ -20,10 +20,8 @@ func TestSize(t *testing.T) {
 		"another text":  "hello",
 	} {
 		a := &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{txt}}
-		said := parseAnswer(a).Size()
-		grown := dnstest.HeapPer(200, func(int) any { return parseAnswer(a) })
-		if said < grown*7/8-32 || said > grown*5/4+32 {
-			t.Errorf("%s: the heap grows by %d, Size is %d", name, grown, said)
-		}
+		t.Run(name, func(t *testing.T) {
+			dnstest.CheckSize(t, parseAnswer(a).Size(), func() any { return parseAnswer(a) })
+		})
 	}
 }
