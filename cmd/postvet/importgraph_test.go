@@ -23,7 +23,7 @@ var graph = []struct{ path, imports string }{
 	// What an admin copies, and what measures and tests Postvet from outside.
 	{"contrib/bench", "contrib/child contrib/realmta dnscache/dnstest"},
 	{"contrib/bench/floor/gomilter", ""},
-	{"contrib/demo", "contrib/realmta"},
+	{"contrib/demo", "contrib/child contrib/realmta"},
 	{"contrib/image", ""},
 	{"contrib/keyservers", "contrib/child"},
 	{"contrib/monitoring", ""},

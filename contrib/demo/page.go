@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/postvet/postvet/contrib/child"
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
@@ -49,12 +50,11 @@ func newPage(ctx context.Context, binary string) (*page, error) {
 	if err := realmta.Give(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
+	port, err := child.FreePort()
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	p.listen = l.Addr().String()
-	_ = l.Close()
+	p.listen = net.JoinHostPort("127.0.0.1", port)
 	passwd := exec.CommandContext(ctx, binary, "web", "passwd", pageUser, "--stdin")
 	passwd.Stdin, passwd.Stderr = strings.NewReader(p.password+"\n"), os.Stderr
 	line, err := passwd.Output()

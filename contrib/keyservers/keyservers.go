@@ -162,15 +162,10 @@ func start(t testing.TB, cmd *exec.Cmd, ready func() error) *child.Process {
 	}
 }
 
-// freePort returns a port of this machine that nobody listens on.
+// freePort returns a port for a server to listen on.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
+	port, err := child.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package realmta_test
 import (
 	"testing"
 
+	"github.com/postvet/postvet/contrib/child"
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
@@ -20,7 +21,7 @@ func TestSubmissionExample(t *testing.T) {
 		t.Run(mta, func(t *testing.T) {
 			t.Parallel()
 			need(t, mta)
-			port, err := realmta.FreePort()
+			port, err := child.FreePort()
 			if err != nil {
 				t.Fatal(err)
 			}

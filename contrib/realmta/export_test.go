@@ -2,9 +2,6 @@
 
 package realmta
 
-// FreePort is freePort for the tests.
-var FreePort = freePort
-
 // SendmailExample is sendmailExample for a milter at an address in Postfix's notation.
 func SendmailExample(listen string) ([]string, error) {
 	return sendmailExample(sendmailAddress(listen))

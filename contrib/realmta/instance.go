@@ -6,13 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/postvet/postvet/contrib/child"
@@ -51,7 +48,7 @@ func (m *instance) launch(start func() error, end func() error) error {
 // socket in the MTA's folder, or on a port.
 func (m *instance) choosePorts(milter, socket string) error {
 	var err error
-	if m.port, err = freePort(); err != nil {
+	if m.port, err = child.FreePort(); err != nil {
 		return err
 	}
 	m.listen, err = milterAddress(milter, m.path(socket))
@@ -131,35 +128,6 @@ func (m *instance) stop(end func() error) error {
 	return removeFolder(m.dir)
 }
 
-// freePort returns a port that is free on 127.0.0.1 and on ::1 at this moment.
-// It is below those that the kernel gives to clients, so that no connection of
-// another test takes it before it is used, and it is given out once.
-func freePort() (string, error) {
-	var last error
-	for range 50 {
-		port := strconv.Itoa(10000 + rand.IntN(22000))
-		if _, taken := givenPorts.LoadOrStore(port, true); taken {
-			continue
-		}
-		l, err := net.Listen("tcp4", "127.0.0.1:"+port)
-		if err != nil {
-			last = err
-			continue
-		}
-		l6, err := net.Listen("tcp6", "[::1]:"+port)
-		l.Close()
-		if err == nil {
-			l6.Close()
-			return port, nil
-		}
-		last = err
-	}
-	return "", fmt.Errorf("realmta: no port free on 127.0.0.1 and ::1: %w", last)
-}
-
-// givenPorts are the ports that freePort has returned.
-var givenPorts sync.Map
-
 // milterAddress turns Options.Milter into the address to listen on.
 func milterAddress(kind, socket string) (string, error) {
 	switch kind {
@@ -168,7 +136,7 @@ func milterAddress(kind, socket string) (string, error) {
 	case "unix":
 		return "unix:" + socket, nil
 	case "inet":
-		port, err := freePort()
+		port, err := child.FreePort()
 		return "inet:127.0.0.1:" + port, err
 	}
 	return "", fmt.Errorf("realmta: milter %q: want unix, inet or nothing", kind)

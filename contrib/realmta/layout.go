@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/txtar"
+
+	"github.com/postvet/postvet/contrib/child"
 )
 
 // Layout is one of the set-ups of contrib/postfix/signing or contrib/sendmail/signing,
@@ -36,7 +38,7 @@ func ReadLayout(mta, name, dir string) (*Layout, error) {
 	l := &Layout{files: map[string]string{}, Ports: map[string]string{}}
 	var pairs []string
 	for _, p := range layoutPorts {
-		if l.Ports[p], err = freePort(); err != nil {
+		if l.Ports[p], err = child.FreePort(); err != nil {
 			return nil, err
 		}
 		if p != "submission" {

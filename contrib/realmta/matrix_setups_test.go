@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/contrib/child"
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
@@ -30,7 +31,7 @@ func TestMatrixPostfix(t *testing.T) {
 	to, port := startSinks(t)
 	ports := map[string]string{}
 	for _, name := range []string{"later", "filtered", "again", "filter", "footer", "dropped"} {
-		p, err := realmta.FreePort()
+		p, err := child.FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +120,7 @@ func TestMatrixSendmail(t *testing.T) {
 			t.Parallel()
 			need(t, "Sendmail")
 			to, port := startSinks(t)
-			footer, err := realmta.FreePort()
+			footer, err := child.FreePort()
 			if err != nil {
 				t.Fatal(err)
 			}

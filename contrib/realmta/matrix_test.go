@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/contrib/child"
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
@@ -100,7 +101,7 @@ type sinks map[string]*realmta.Sink
 // startSinks starts both, at the same port.
 func startSinks(t *testing.T) (sinks, string) {
 	t.Helper()
-	port, err := realmta.FreePort()
+	port, err := child.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}

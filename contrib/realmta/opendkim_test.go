@@ -34,15 +34,10 @@ func tablesOfBoth(keyFile string) (signing, keys string) {
 // startOpenDKIM starts opendkim as a signer, and returns its socket in Postfix's notation.
 func startOpenDKIM(t *testing.T, signing, keys string) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := child.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
 	config := filepath.Join(t.TempDir(), "opendkim.conf")
 	text := "Mode s\nSyslog no\nSocket inet:" + port + "@127.0.0.1\nInternalHosts csl:127.0.0.0/8\nRequireSafeKeys no\n" +
 		"Canonicalization relaxed/relaxed\nOversignHeaders From\nSigningTable " + signing + "\nKeyTable " + keys + "\n"
