@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,8 +13,12 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys/states"
+	"github.com/postvet/postvet/cmd/postvet/internal/received"
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
 	"github.com/postvet/postvet/cmd/postvet/internal/submission/submissiontest"
 	"github.com/postvet/postvet/dnscache/dnstest"
+	"github.com/postvet/postvet/policy/dmarc/report"
 )
 
 // needs waits until the first page has a finding. The page that the finding leads to must have
@@ -145,4 +151,42 @@ func TestWebAttentionDNS(t *testing.T) {
 	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
 	w.needs("dns-down", resolver, "fails", "Lookups of all names fail.")
 	w.has("the first page", w.get("/"), "Not all is well. The DNS fails", `href="/status#dns"`)
+}
+
+// TestWebAttentionNewSender: the reports of others, which are in the store, have a sender in the
+// name of our domain that was not there in the weeks before.
+func TestWebAttentionNewSender(t *testing.T) {
+	t.Parallel()
+	w, _, dir := startIdleWeb(t, testResolver(t), "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\n[policy]\nown_domains = [\"good.example\"]\n[report]\ninbox = [\"dmarc@good.example\"]\ndirectory = \"DIR\"\n")
+	s, err := reportstore.Open(t.Context(), reportstore.Options{File: filepath.Join(dir, "reports.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	keep := &received.Keeper{Keep: func(r *reports.Received, _ *received.Report) error {
+		_, err := s.AddReceived(t.Context(), r)
+		return err
+	}}
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	for d := range 21 {
+		begin := today.Add(-time.Duration(21-d) * 24 * time.Hour)
+		keep.Arrival = received.Arrival{At: begin.Add(26 * time.Hour), Author: "receiver.example", Result: "pass"}
+		h := &report.Head{OrgName: "receiver.example", Email: "dmarc@receiver.example", ReportID: begin.Format(time.DateOnly), Begin: begin, End: begin.Add(24*time.Hour - time.Second), Policy: report.Policy{Domain: "good.example", P: "none"}}
+		all := []*report.Record{{
+			Source: netip.MustParseAddr("192.0.2.1"), Count: 50, Disposition: report.DispositionNone, DKIMAligned: true, HeaderFrom: "good.example",
+			DKIM: []report.DKIM{{Domain: "good.example", Selector: "s", Result: "pass"}},
+		}}
+		if d >= 18 {
+			all = append(all, &report.Record{
+				Source: netip.MustParseAddr("203.0.113.5"), Count: 40, Disposition: report.DispositionNone, HeaderFrom: "good.example",
+				DKIM: []report.DKIM{{Domain: "m.service.example", Selector: "s", Result: "pass"}},
+			})
+		}
+		var b strings.Builder
+		if err := errors.Join(report.Write(&b, h, slices.Values(all)), received.New(keep).Read(strings.NewReader(b.String()), "4Q"+h.ReportID)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	since := today.Add(-3 * 24 * time.Hour).Format("2 Jan")
+	w.needs("own-domain-new-sender", "good.example", "service.example, with 120 messages since "+since, "service without your name", "give it a DKIM key for good.example")
 }

@@ -234,6 +234,7 @@ var webParts = []JSONObject{
 		{"trend", "their share day by day; see line"},
 		{"reports", `the object of "postvet report sources --json", without its sources`},
 		{"unknown", "its sources without proof, the new ones first"},
+		{"new", "who of them is new since when; absent if nobody is"},
 		{"complete", "false while reports are being read"},
 		{"searched", "how far back they were read then"},
 		{"notes", ""},

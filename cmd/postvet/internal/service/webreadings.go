@@ -17,6 +17,9 @@ import (
 const (
 	sendersTime    = 30 * 24 * time.Hour
 	sendersReports = 3000
+	// knownKept is how long a page that needs no newer result takes the one that is there,
+	// whatever came since.
+	knownKept = 10 * time.Minute
 	// readingTime bounds a reading. readingKept is how long its result is shown without new
 	// reports: the sender of an old one may be proven later.
 	readingTime = time.Minute
@@ -151,6 +154,25 @@ func (s webSource) Senders(ctx context.Context, domain string, within time.Durat
 	return s.readings.senders(ctx, store, domain, within)
 }
 
+// KnownSenders implements web.ReportSource.
+func (s webSource) KnownSenders(ctx context.Context, domain string) (web.Senders, error) {
+	if x := s.readings.known(domain); x != nil {
+		return x.found()
+	}
+	return s.Senders(ctx, domain, 0)
+}
+
+// known returns a reading that is going on or not old; nil for none.
+func (r *readings) known(domain string) *reading {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.of[domain]
+	if x == nil || x.ended() && (x.err != nil || time.Since(x.begun) >= knownKept) {
+		return nil
+	}
+	return x
+}
+
 func (r *readings) senders(ctx context.Context, store web.ReportReader, domain string, within time.Duration) (web.Senders, error) {
 	newest := int64(0)
 	err := store.Received(ctx, sendersFilter(domain, 1), func(last *reports.Received) error {
@@ -166,6 +188,11 @@ func (r *readings) senders(ctx context.Context, store web.ReportReader, domain s
 	case <-time.After(within):
 	case <-ctx.Done():
 	}
+	return x.found()
+}
+
+// found returns what the reading has found so far.
+func (x *reading) found() (web.Senders, error) {
 	found := web.Senders{Summary: x.former}
 	if x.ended() {
 		if x.err != nil {

@@ -97,6 +97,17 @@ func TestSendersAreRead(t *testing.T) {
 	}
 
 	s.add(t, 3)
+	known := r.known("example.org")
+	if known == nil {
+		t.Fatal("what was read a moment ago is not known")
+	}
+	if x, err := known.found(); err != nil || !x.Complete || x.Summary.Messages != 20 {
+		t.Errorf("what is known without the new report: %+v, %v", x, err)
+	}
+	known.begun = known.begun.Add(-knownKept)
+	if r.known("example.org") != nil || r.known("other.example") != nil {
+		t.Error("an old reading is known, or one that nobody began")
+	}
 	if x := ask(0); x.Complete || x.Summary == nil || x.Summary.Messages != 20 {
 		t.Errorf("with a new report: %+v", x)
 	}

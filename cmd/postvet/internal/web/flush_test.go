@@ -38,7 +38,7 @@ func TestFlushOnce(t *testing.T) {
 	facts := wellFacts()
 	facts.OwnDomains = []string{"example.org"}
 	s := flushSource{
-		homeSource{source{facts: facts, ask: func(access.User, control.Request) (any, error) { return ranking(), nil }}},
+		homeSource{source: source{facts: facts, ask: func(access.User, control.Request) (any, error) { return ranking(), nil }}},
 		new(int), new(int),
 	}
 	for n := 1; n <= 2; n++ {
@@ -72,7 +72,7 @@ func TestFactsOnce(t *testing.T) {
 	facts := wellFacts()
 	facts.OwnDomains = []string{"example.org"}
 	facts.Journal.Privacy, facts.Journal.Shipping = string(rows.Addresses), &control.Shipping{Node: "mx1"}
-	s := factsSource{homeSource{source{facts: facts, ask: func(_ access.User, q control.Request) (any, error) {
+	s := factsSource{homeSource{source: source{facts: facts, ask: func(_ access.User, q control.Request) (any, error) {
 		if q.Do == control.DoHistory {
 			return rows.Page{Complete: true}, nil
 		}

@@ -77,6 +77,10 @@ func (e echo) InspectDomain(_ context.Context, domain string) (*inspect.Report, 
 
 func (e echo) Reports(context.Context) (ReportReader, error) { return nil, refuse("") }
 
+func (e echo) KnownSenders(_ context.Context, domain string) (Senders, error) {
+	return Senders{}, refuse(domain)
+}
+
 func (e echo) Senders(_ context.Context, domain string, _ time.Duration) (Senders, error) {
 	return Senders{}, refuse(domain)
 }

@@ -71,6 +71,7 @@ func (h *Handler) home(q *request) (any, error) {
 	p.Findings, p.Unknown = findingsOf(&p.Facts, q.now), unknownOf(&p.Facts)
 	p.Today.Since = midnight(q.now, q.zone)
 	h.fillToday(q, p)
+	h.fillNewSenders(q, p)
 	p.Nodes = q.nodes.told()
 	p.Well = len(p.Findings) == 0 && len(p.Unknown) == 0
 	p.Level, p.Sentence = p.level(), p.sentence()

@@ -27,6 +27,14 @@ func ranking() counts.Ranking {
 // homeSource is a source with a message in each hour.
 type homeSource struct {
 	source
+	known func(domain string) (Senders, error) // by default no reports are kept
+}
+
+func (s homeSource) KnownSenders(_ context.Context, domain string) (Senders, error) {
+	if s.known == nil {
+		return Senders{}, ErrNoReports
+	}
+	return s.known(domain)
 }
 
 func (homeSource) Series(_ context.Context, _ access.User, q counts.SeriesQuery) (counts.Series, error) {
@@ -113,7 +121,7 @@ func TestHome(t *testing.T) {
 		{"an hour after the start", func(f *Facts) { f.Status.UptimeSeconds = 3600 }, counted, []string{">5 minutes<", ">15 minutes<"}, nil},
 		{"a listener from outside", func(f *Facts) { f.Status.Listeners = []string{"<script>"} }, counted, []string{"&lt;script&gt;"}, []string{"<script>"}},
 	} {
-		s := homeSource{source{ask: tc.ask, facts: wellFacts()}}
+		s := homeSource{source: source{ask: tc.ask, facts: wellFacts()}}
 		tc.change(&s.facts)
 		w := get(t, newTest(s), "/")
 		if w.Code != http.StatusOK {
@@ -122,6 +130,6 @@ func TestHome(t *testing.T) {
 		holds(t, tc.name, w.Body.String(), tc.want...)
 		lacks(t, tc.name, w.Body.String(), tc.without...)
 	}
-	w := get(t, newTest(homeSource{source{ask: counted, facts: wellFacts()}}), "/index.json")
+	w := get(t, newTest(homeSource{source: source{ask: counted, facts: wellFacts()}}), "/index.json")
 	holds(t, "the page", w.Body.String(), `"well": true`, `"findings": []`, `"rule": "dmarc-reject"`, `"refused": 23`)
 }

@@ -18,7 +18,7 @@ func TestOffers(t *testing.T) {
 	kept := startKept(t)
 	facts := wellFacts()
 	facts.Status.Keys, facts.Held = &control.Keys{Unpublished: 1}, Held{Today: 10, PerDay: 10}
-	first := homeSource{source{facts: facts, ask: func(_ access.User, q control.Request) (any, error) {
+	first := homeSource{source: source{facts: facts, ask: func(_ access.User, q control.Request) (any, error) {
 		if q.Do == control.DoStatus {
 			return facts.Status, nil
 		}

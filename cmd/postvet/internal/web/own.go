@@ -40,6 +40,8 @@ type ownDomain struct {
 	Reports *sources.Summary `json:"reports,omitempty"`
 	// Unknown are the sources without proof, the new ones first.
 	Unknown []*sources.Source `json:"unknown"`
+	// New says who of them is new since when, "" if nobody is.
+	New string `json:"new,omitempty"`
 	// Complete is false while reports are being read, and Searched how far back that came.
 	Complete bool      `json:"complete"`
 	Searched time.Time `json:"searched,omitzero"`
@@ -161,6 +163,9 @@ func (h *Handler) ownDomain(reading context.Context, q *request, name string, wi
 		return d
 	}
 	d.judge(found.Summary)
+	if all := newSenders(found.Summary, q.now); len(all) > 0 {
+		d.New = newSendersText(name, all)
+	}
 	return d
 }
 
@@ -173,7 +178,7 @@ func (d *ownDomain) judge(s *sources.Summary) {
 		return
 	}
 	for _, x := range s.Sources {
-		if len(d.Unknown) < maxUnknown && !x.Ignored && x.Kind != sources.Yours && x.Kind != sources.Forwarder && x.Failed() > 0 {
+		if len(d.Unknown) < maxUnknown && unproven(x) {
 			d.Unknown = append(d.Unknown, x)
 		}
 	}

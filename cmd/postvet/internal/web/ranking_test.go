@@ -21,7 +21,7 @@ func TestRankingOfNewest(t *testing.T) {
 	const whole = 365 * 24 * time.Hour
 	var back time.Duration
 	var within []time.Duration
-	s := homeSource{source{facts: wellFacts(), ask: func(_ access.User, r control.Request) (any, error) {
+	s := homeSource{source: source{facts: wellFacts(), ask: func(_ access.User, r control.Request) (any, error) {
 		if r.Do != control.DoTop {
 			return nil, &control.Refusal{Code: control.CodeFailed, Errors: []string{"no messages"}}
 		}

@@ -20,6 +20,8 @@ type ReportSource interface {
 	// Senders says who sends as one of our domains, by the reports that came. It waits for
 	// their reading within a time, and says how far that is.
 	Senders(ctx context.Context, domain string, within time.Duration) (Senders, error)
+	// KnownSenders says the same by what was read some minutes ago, and waits for no reading.
+	KnownSenders(ctx context.Context, domain string) (Senders, error)
 }
 
 // Senders is what the reports about a domain say.

@@ -111,6 +111,12 @@ func (k *keptSource) Reports(context.Context) (ReportReader, error) {
 	return k.reports, nil
 }
 
+// KnownSenders implements ReportSource.
+func (k *keptSource) KnownSenders(ctx context.Context, domain string) (Senders, error) {
+	return k.Senders(ctx, domain, 0)
+}
+
+// Senders implements ReportSource.
 func (k *keptSource) Senders(ctx context.Context, domain string, _ time.Duration) (Senders, error) {
 	if k.reports == nil {
 		return Senders{}, ErrNoReports
