@@ -111,6 +111,37 @@ type DNS struct {
 	Upstreams []Upstream `json:"upstreams"`
 }
 
+// Failing returns how many resolvers fail or are not asked because of their certificate.
+func (d *DNS) Failing() int {
+	n := 0
+	for i := range d.Upstreams {
+		if d.Upstreams[i].BackOff || d.Upstreams[i].Certificate != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// State returns how the DNS does: "down", "fails", "works" or "not asked yet", and what is wrong
+// with it as a sentence without its full stop, "" for nothing.
+func (d *DNS) State() (word, wrong string) {
+	failing, asked := d.Failing(), false
+	for i := range d.Upstreams {
+		asked = asked || d.Upstreams[i].Queries > 0
+	}
+	switch {
+	case d.Degraded:
+		return "down", "lookups of all names fail"
+	case failing > 0 && failing == len(d.Upstreams):
+		return "fails", "no resolver answered the last queries"
+	case failing > 0:
+		return "works", fmt.Sprintf("%d of %d resolvers fail", failing, len(d.Upstreams))
+	case !asked:
+		return "not asked yet", ""
+	}
+	return "works", ""
+}
+
 // Upstream is one resolver.
 type Upstream struct {
 	Address   string  `json:"address"`

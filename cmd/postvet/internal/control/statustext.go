@@ -57,9 +57,15 @@ func (s Status) Text(now time.Time, width int) string {
 	if m := s.Messages; m.Shadowed > 0 {
 		add("shadow", "%s also checked against the shadow rules, which would have done something else with %d", layout.Count(m.Shadowed, "message"), m.ShadowDiffers)
 	}
-	dns := "works"
-	if s.DNS.Degraded {
-		dns = "IS DOWN: lookups of all names fail"
+	dns, wrong := s.DNS.State()
+	switch dns {
+	case "down":
+		dns = "IS DOWN"
+	case "fails":
+		dns = "FAILS"
+	}
+	if wrong != "" {
+		dns += ": " + wrong
 	}
 	add("dns", "%s; %s under way", dns, layout.Count(s.DNS.InFlight, "question"))
 	for _, u := range s.DNS.Upstreams {

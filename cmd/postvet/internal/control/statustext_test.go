@@ -63,6 +63,29 @@ func TestStatusText(t *testing.T) {
 	golden(t, "status-trouble.txt", bad.Text(noon, 80))
 }
 
+// TestDNSState: no word on the DNS is better than its resolvers are.
+func TestDNSState(t *testing.T) {
+	t.Parallel()
+	good, fails, refused := Upstream{Queries: 9}, Upstream{Queries: 9, BackOff: true}, Upstream{Certificate: "expired"}
+	for _, tc := range []struct {
+		name        string
+		dns         DNS
+		word, wrong string
+	}{
+		{"one works", DNS{Upstreams: []Upstream{good}}, "works", ""},
+		{"not asked", DNS{Upstreams: []Upstream{{}}}, "not asked yet", ""},
+		{"one of two asked", DNS{Upstreams: []Upstream{good, {}}}, "works", ""},
+		{"one of two fails", DNS{Upstreams: []Upstream{good, fails}}, "works", "1 of 2 resolvers fail"},
+		{"the only one fails", DNS{Upstreams: []Upstream{fails}}, "fails", "no resolver answered the last queries"},
+		{"both fail", DNS{Upstreams: []Upstream{fails, refused}}, "fails", "no resolver answered the last queries"},
+		{"down", DNS{Degraded: true, Upstreams: []Upstream{good, fails}}, "down", "lookups of all names fail"},
+	} {
+		if word, wrong := tc.dns.State(); word != tc.word || wrong != tc.wrong {
+			t.Errorf("%s: %q, %q, want %q, %q", tc.name, word, wrong, tc.word, tc.wrong)
+		}
+	}
+}
+
 func TestJournalStateText(t *testing.T) {
 	t.Parallel()
 	for want, j := range map[string]JournalState{

@@ -288,6 +288,8 @@ var webPages = []JSONObject{
 		{"sending", "see sending"},
 		{"counting", "see counting"},
 		{"disk", "see disk"},
+		{"dns_state", `"works", "fails" if no resolver answered the last queries, "down" if lookups of all names fail, "not asked yet"`},
+		{"dns_wrong", "what is wrong with the DNS, a sentence"},
 		{"log_text", "the level of the log in words"},
 		{"key_states", "see named number"},
 		{"dropped", "messages that the journal lacks"},
@@ -311,7 +313,7 @@ var webPages = []JSONObject{
 		{"lines", "see audit line"},
 		{"kept", "false without a journal"},
 	}},
-	{"error", "What a path gives that cannot be shown, with a status of HTTP that says so.", [][2]string{
+	{"error", "What a path gives that cannot be shown, with a status of HTTP that says so: 404 for what is not there, also because the configuration leaves it out, such as the journal; 503 for what fails at present.", [][2]string{
 		{"error", "what is wrong"},
 		{"text", "why, and what to do"},
 		{"paste", "what to write into the configuration"},

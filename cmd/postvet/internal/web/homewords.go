@@ -16,7 +16,7 @@ const levelGood = "good"
 // unknownOf returns the parts of the service that could not be looked at.
 func unknownOf(f *Facts) []string {
 	all := []string{}
-	if asked := slices.ContainsFunc(f.Status.DNS.Upstreams, func(u control.Upstream) bool { return u.Queries > 0 }); !asked {
+	if state, _ := f.Status.DNS.State(); state == "not asked yet" {
 		all = append(all, "the DNS, which was not asked yet")
 	}
 	if w := f.Status.Watch; w != nil {

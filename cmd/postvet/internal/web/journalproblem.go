@@ -26,13 +26,13 @@ func noMessages(j control.Journal) *problem {
 		return nil
 	case level == rows.Counts:
 		return &problem{
-			Status: http.StatusServiceUnavailable, Title: "Messages are only counted",
+			Status: http.StatusNotFound, Title: "Messages are only counted", unset: true,
 			Text:  "The journal keeps numbers and no messages (journal.privacy = \"counts\"). To find messages by domain and whole address, write this into the configuration and restart the service.",
 			Paste: "[journal]\nprivacy = \"hashed\"",
 		}
 	default:
 		return &problem{
-			Status: http.StatusServiceUnavailable, Title: "The journal keeps nothing",
+			Status: http.StatusNotFound, Title: "The journal keeps nothing", unset: true,
 			Text:  "It is switched off (journal.privacy = \"off\"). To find messages by domain and whole address, write this into the configuration and restart the service.",
 			Paste: "[journal]\nprivacy = \"hashed\"",
 		}

@@ -175,9 +175,10 @@ func TestJournalFaults(t *testing.T) {
 		status int
 		want   string
 	}{
-		"off":      {func(m *mailSource) { m.journal = control.Journal{} }, "/messages", 503, "No journal is kept"},
-		"nothing":  {func(m *mailSource) { m.journal.Privacy = "off" }, "/messages", 503, "privacy = &#34;hashed&#34;"},
-		"counts":   {func(m *mailSource) { m.journal.Privacy = "counts" }, "/messages/" + result.FirstReference(testNow).String(), 503, "Messages are only counted"},
+		"off":      {func(m *mailSource) { m.journal = control.Journal{} }, "/messages", 200, "No journal is kept"},
+		"nothing":  {func(m *mailSource) { m.journal.Privacy = "off" }, "/messages", 200, "privacy = &#34;hashed&#34;"},
+		"counts":   {func(m *mailSource) { m.journal.Privacy = "counts" }, "/messages/" + result.FirstReference(testNow).String(), 200, "Messages are only counted"},
+		"as JSON":  {func(m *mailSource) { m.journal = control.Journal{} }, "/messages.json", 404, `"error": "No journal is kept"`},
 		"domains":  {func(m *mailSource) { m.journal.Privacy = "domains" }, "/messages?q=ann@example.org", 200, "keeps domains and no addresses"},
 		"hashed":   {func(m *mailSource) { m.journal.Privacy = "hashed" }, "/messages?q=ann", 200, "Write a whole address"},
 		"empty":    {func(m *mailSource) { m.page.Oldest = time.Time{} }, "/messages", 200, "The journal is empty"},

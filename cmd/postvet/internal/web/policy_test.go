@@ -98,7 +98,7 @@ func TestTryPolicy(t *testing.T) {
 			[]string{"Line 3, <code>rule x: if</code>: unknown name", "did you mean list?", "what was typed</textarea>", `<option value="7" selected>`, `role="alert"`},
 			[]string{"To put it in force"},
 		},
-		{"no journal", nil, ErrNoJournal, url.Values{"rules": {"x"}}, 503, []string{"No journal is kept"}, nil},
+		{"no journal", nil, ErrNoJournal, url.Values{"rules": {"x"}}, 404, []string{"No journal is kept"}, nil},
 		{"busy", nil, &control.Refusal{Code: control.CodeBusy, Errors: []string{"somebody else tries"}}, url.Values{"rules": {"x"}}, 503, []string{"somebody else tries"}, nil},
 		{
 			"hostile", report(func(r *trial.Report) {

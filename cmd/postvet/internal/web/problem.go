@@ -22,6 +22,10 @@ type problem struct {
 
 	// page is the title of a page that shows the problem as a whole; "" if none needs to.
 	page string
+	// unset is true if nothing fails: the configuration leaves out what the page shows. Its
+	// Status is for what asks for an object, such as a page's JSON. A reader gets a page that
+	// says how to set it.
+	unset bool
 }
 
 func (p *problem) Error() string { return p.Title }
@@ -56,10 +60,10 @@ func (p *problem) words() string {
 
 // noJournal is the problem of pages that show the journal while there is none.
 var noJournal = &problem{
-	Status: http.StatusServiceUnavailable, Title: "No journal is kept",
-	Text:  "Postvet remembers messages only with a journal. Paste these lines into the configuration, and restart the service.",
+	Status: http.StatusNotFound, Title: "No journal is kept",
+	Text:  "Postvet remembers messages only with a journal: what became of each of them and why, so that you can find it here later. Paste these lines into the configuration, and restart the service.",
 	Paste: "[journal]\ndirectory = \"/var/lib/postvet/journal\"",
-	page:  "Messages",
+	page:  "Messages", unset: true,
 }
 
 // ErrNoJournal is what a Source returns for what only a journal knows while there is none.

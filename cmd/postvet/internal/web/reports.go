@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,11 +47,11 @@ type ReportReader interface {
 
 // noReports is the problem of pages about reports while none are kept.
 var noReports = &problem{
-	Status: http.StatusServiceUnavailable, Title: "No reports are kept",
-	Text: "Others report about your mail to the address that your DMARC record names, and Postvet reports to others what came in their name. " +
-		"Both need these lines in the configuration, with addresses of yours, and a restart of the service.",
+	Status: http.StatusNotFound, Title: "No reports are kept",
+	Text: "Other mail servers report how mail in your name fares, to the address that your DMARC record names. Postvet reports to others in the same way. " +
+		"Write these lines into the configuration, with the address of your DMARC record, and restart the service.",
 	Paste: "[report]\n# the address of rua= in your DMARC records\ninbox = [\"dmarc@example.org\"]\n# count messages for reports to others; send = \"known\" sends them too\ncollect = true",
-	page:  "Received",
+	page:  "Received", unset: true,
 }
 
 // ErrNoReports is what a Source returns for what only a store of reports knows while there is
@@ -60,6 +61,11 @@ var ErrNoReports error = noReports
 // reportStore returns the store of reports.
 func (h *Handler) reportStore(q *request) (ReportReader, error) {
 	s, err := h.opt.Source.Reports(q.ctx)
+	if errors.Is(err, ErrNoReports) && h.facts(q).Journal.Directory == "" { // reports are kept beside the journal
+		p := *noReports
+		p.Paste = strings.Replace(p.Paste, "[report]\n", "[report]\ndirectory = \"/var/lib/postvet/reports\"\n", 1)
+		err = &p
+	}
 	return s, h.unreadableReports(q, err)
 }
 

@@ -345,10 +345,12 @@ func TestSendersWithout(t *testing.T) {
 		status int
 		want   []string
 	}{
-		"journal off":     {&keptSource{source: facts, resolver: resolver}, []string{"/domains", "/domains/example.org", "/forwarders"}, 503, []string{"No journal is kept", "directory = &#34;/var/lib/postvet/journal&#34;"}},
+		"journal off":     {&keptSource{source: facts, resolver: resolver}, []string{"/domains", "/domains/example.org", "/forwarders"}, 200, []string{"No journal is kept", "directory = &#34;/var/lib/postvet/journal&#34;"}},
 		"journal empty":   {&keptSource{source: facts, dir: empty, reader: sqlite.NewReader(empty), resolver: resolver}, []string{"/domains", "/domains/example.org", "/forwarders"}, 200, []string{"Nothing is counted yet"}},
 		"journal damaged": {&keptSource{source: facts, dir: damaged, reader: sqlite.NewReader(damaged), resolver: resolver}, []string{"/domains", "/domains/example.org", "/forwarders"}, 503, []string{"The journal cannot be read", "postvet journal verify"}},
-		"reports off":     {&keptSource{source: facts, resolver: resolver}, []string{"/reports/in", "/reports/in/1", "/reports/sent", "/reports/sent/x"}, 503, []string{"No reports are kept", "[report]", "inbox = ["}},
+		"reports off":     {&keptSource{source: facts, resolver: resolver}, []string{"/reports/in", "/reports/in/1", "/reports/sent", "/reports/sent/x"}, 200, []string{"No reports are kept", "[report]\ndirectory = &#34;/var/lib/postvet/reports&#34;\n", "inbox = ["}},
+		"with journal":    {&keptSource{source: facts, dir: empty, reader: sqlite.NewReader(empty), resolver: resolver}, []string{"/reports/in"}, 200, []string{"No reports are kept", "[report]\n# the address of rua="}},
+		"without, JSON":   {&keptSource{source: facts, resolver: resolver}, []string{"/domains.json", "/forwarders.json", "/reports/in.json", "/reports/in/1.json", "/reports/sent.json"}, 404, []string{`"error": "No `, `"paste": "[`}},
 		"reports damaged": {&keptSource{source: facts, reports: closed, resolver: resolver}, []string{"/reports/in", "/reports/in/1", "/reports/sent", "/reports/sent/x"}, 503, []string{"The store of reports cannot be read", "postvet report received"}},
 		"own, all off":    {&keptSource{source: facts, resolver: resolver}, []string{"/own"}, 200, []string{"No journal is kept. The page Messages has the lines", "No reports are kept. The page Received has the lines"}},
 		"no own domains":  {&keptSource{resolver: resolver}, []string{"/own"}, 200, []string{"own_domains = ["}},

@@ -91,7 +91,7 @@ func (h *Handler) answer(w http.ResponseWriter, q *request, p page, f func(*requ
 	q.ctx = context.WithValue(ctx, flushKey{}, new(sync.Once))
 	data, err := h.attempt(q, f)
 	if err != nil {
-		h.fail(w, q, h.problemOf(q, err))
+		h.answerProblem(w, q, p, h.problemOf(q, err))
 		return
 	}
 	if to, ok := data.(redirect); ok {
@@ -103,6 +103,16 @@ func (h *Handler) answer(w http.ResponseWriter, q *request, p page, f func(*requ
 		return
 	}
 	h.write(w, q, http.StatusOK, p.template, h.view(q, p, data))
+}
+
+// answerProblem writes the problem of a page. If the configuration only leaves out what the page
+// shows, the page says how to set it, and nothing has failed.
+func (h *Handler) answerProblem(w http.ResponseWriter, q *request, p page, problem *problem) {
+	if !problem.unset || q.json || q.http.Method == http.MethodPost {
+		h.fail(w, q, problem)
+		return
+	}
+	h.write(w, q, http.StatusOK, "problem", h.view(q, page{title: problem.Title, path: p.path, group: p.group}, problem.harmless()))
 }
 
 // redirect is the path to which a form leads.

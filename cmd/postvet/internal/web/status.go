@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
@@ -24,7 +25,11 @@ type statusPage struct {
 	Sending  *Sending        `json:"sending,omitempty"`
 	Counting *Counting       `json:"counting,omitempty"`
 	Disk     *Disk           `json:"disk,omitempty"`
-	// Loaded and logged in words.
+	// DNSState is how the DNS does, in a word, and DNSWrong a sentence on what is wrong with it, ""
+	// for nothing.
+	DNSState string `json:"dns_state"`
+	DNSWrong string `json:"dns_wrong,omitempty"`
+	// LogText is what is logged, in words.
 	LogText string `json:"log_text"`
 	// KeyStates are the keys by their state, in the order of a life.
 	KeyStates []named `json:"key_states"`
@@ -49,6 +54,9 @@ func (h *Handler) status(q *request) (any, error) {
 	p := &statusPage{
 		Status: s, Journal: f.Journal, Held: f.Held, Sending: f.Sending, Counting: f.Counting, Disk: f.Disk,
 		LogText: control.DescribeLevel(s.Log, q.now), KeyStates: []named{}, Dropped: sum(f.Journal.Dropped), Damaged: []rows.File{},
+	}
+	if p.DNSState, p.DNSWrong = s.DNS.State(); p.DNSWrong != "" {
+		p.DNSWrong = strings.ToUpper(p.DNSWrong[:1]) + p.DNSWrong[1:] + "."
 	}
 	if s.Keys != nil {
 		for name, n := range s.Keys.ByState {

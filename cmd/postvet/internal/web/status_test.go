@@ -25,8 +25,11 @@ func TestStatusPage(t *testing.T) {
 	s := source{facts: f, ask: func(access.User, control.Request) (any, error) { return f.Status, nil }}
 	page := get(t, newTest(s), "/status").Body.String()
 	holds(t, "the page", page,
-		"192.0.2.53:53", `<span class="word bad">fails</span>`, "malformed &lt;b&gt;", "1\u202f234 since the start", "2 active", "are sent by this node", "50.0 GiB of 100.0 GiB free", "/audit", "/forget", "last success never",
+		"192.0.2.53:53", `<span class="word bad">fails</span> No resolver answered the last queries.`, "malformed &lt;b&gt;", "1\u202f234 since the start", "2 active", "are sent by this node", "50.0 GiB of 100.0 GiB free", "/audit", "/forget", "last success never",
 	)
+	if strings.Contains(page, ">works</span> 0 questions") {
+		t.Error("the DNS works whose only resolver fails")
+	}
 	s.facts.Journal = control.Journal{}
 	if page = get(t, newTest(s), "/status").Body.String(); !strings.Contains(page, "There is no journal.") || strings.Contains(page, "/audit") {
 		t.Errorf("without a journal:\n%s", page)
