@@ -137,8 +137,9 @@ func TestHalfValidatingPair(t *testing.T) {
 
 // An upstream that does not validate answers when the one that does is away, and not when
 // that one is only silent about a name.
-func TestReplacementOfAValidator(t *testing.T) {
-	t.Parallel()
+func TestReplacementOfAValidator(t *testing.T) { undisturbed(t, replacementOfAValidator) }
+
+func replacementOfAValidator(t testing.TB) {
 	ss, addrs := servers(t, signedRoot+"*.test. TXT true\n$FAULT known.test * AD\n$FAULT slow.test * TIMEOUT", "*.test. TXT other\n. NS ns.test.")
 	r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 2 * time.Second, AttemptTimeout: 500 * time.Millisecond})
 	if a := r.Lookup(t.Context(), "known.test", dnscache.TXT); !a.Authentic {
@@ -158,8 +159,9 @@ func TestReplacementOfAValidator(t *testing.T) {
 
 // As long as nobody knows whether validation failed, an upstream that does not validate may
 // not answer instead. It may if the other fails without validation too.
-func TestPerhapsBogus(t *testing.T) {
-	t.Parallel()
+func TestPerhapsBogus(t *testing.T) { undisturbed(t, perhapsBogus) }
+
+func perhapsBogus(t testing.TB) {
 	_, addrs := servers(t, signedRoot+"*.test. TXT true\n$FAULT known.test * AD\n$FAULT odd.test * SERVFAIL,CDTIMEOUT\n$FAULT broken.test * SERVFAIL",
 		"*.test. TXT other\n. NS ns.test.")
 	r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 2 * time.Second, AttemptTimeout: 300 * time.Millisecond})

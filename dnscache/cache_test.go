@@ -18,7 +18,7 @@ func (c *clock) now() time.Time          { return time.Unix(1_800_000_000, c.ns.
 func (c *clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
 
 // fixture returns a server, a resolver that asks it, and the clock of the resolver.
-func fixture(t *testing.T, zone string, o dnscache.Options) (*dnstest.Server, *dnscache.Resolver, *clock) {
+func fixture(t testing.TB, zone string, o dnscache.Options) (*dnstest.Server, *dnscache.Resolver, *clock) {
 	t.Helper()
 	s, err := dnstest.NewServer(zone)
 	if err != nil {
@@ -103,8 +103,9 @@ $FAULT lame.test * LAME
 	}
 }
 
-func TestTimeoutIsRemembered(t *testing.T) {
-	t.Parallel()
+func TestTimeoutIsRemembered(t *testing.T) { undisturbed(t, timeoutIsRemembered) }
+
+func timeoutIsRemembered(t testing.TB) {
 	s, r, _ := fixture(t, "$FAULT a.test * TIMEOUT", dnscache.Options{Timeout: 300 * time.Millisecond})
 	first := 0 // with what is sent again, as no answer comes
 	for i := range 3 {
@@ -131,8 +132,9 @@ func asked(s *dnstest.Server, name string) int {
 	return n
 }
 
-func TestThousandAskersOneQuery(t *testing.T) {
-	t.Parallel()
+func TestThousandAskersOneQuery(t *testing.T) { undisturbed(t, thousandAskersOneQuery) }
+
+func thousandAskersOneQuery(t testing.TB) {
 	for _, c := range []struct {
 		name    string
 		outcome dnscache.Outcome
@@ -155,8 +157,9 @@ func TestThousandAskersOneQuery(t *testing.T) {
 	}
 }
 
-func TestWaiterThatGivesUpHurtsNobody(t *testing.T) {
-	t.Parallel()
+func TestWaiterThatGivesUpHurtsNobody(t *testing.T) { undisturbed(t, waiterThatGivesUpHurtsNobody) }
+
+func waiterThatGivesUpHurtsNobody(t testing.TB) {
 	s, r, _ := fixture(t, "a.test. TXT x\n$FAULT a.test * DELAY:80ms", dnscache.Options{Timeout: 5 * time.Second})
 	hasty, cancel := context.WithCancel(t.Context())
 	done := make(chan *dnscache.Answer)
@@ -199,8 +202,7 @@ func TestCloseEndsLookups(t *testing.T) {
 func TestServeStale(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.ServFail, dnstest.Refuse, dnstest.Silent} {
-		t.Run(string(f), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, string(f), func(t testing.TB) {
 			s, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{Timeout: 2 * time.Second, MaxStale: time.Hour})
 			r.Lookup(t.Context(), "a.test", dnscache.TXT)
 			none := r.Lookup(t.Context(), "none.test", dnscache.TXT)
@@ -240,8 +242,9 @@ func TestServeStale(t *testing.T) {
 
 // RFC 8767 section 5, the client response timer: with an expired answer in the
 // cache nobody waits until the servers have failed.
-func TestServeStaleWhenLate(t *testing.T) {
-	t.Parallel()
+func TestServeStaleWhenLate(t *testing.T) { undisturbed(t, serveStaleWhenLate) }
+
+func serveStaleWhenLate(t testing.TB) {
 	s, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{Timeout: 3 * time.Second})
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	clock.advance(61 * time.Second)
@@ -258,8 +261,9 @@ func TestServeStaleWhenLate(t *testing.T) {
 	}
 }
 
-func TestStaleIsNotServedForWhatIsGone(t *testing.T) {
-	t.Parallel()
+func TestStaleIsNotServedForWhatIsGone(t *testing.T) { undisturbed(t, staleIsNotServedForWhatIsGone) }
+
+func staleIsNotServedForWhatIsGone(t testing.TB) {
 	s, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{Timeout: 2 * time.Second})
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	clock.advance(61 * time.Second)
@@ -274,8 +278,9 @@ func TestStaleIsNotServedForWhatIsGone(t *testing.T) {
 	}
 }
 
-func TestRefreshAheadOfExpiry(t *testing.T) {
-	t.Parallel()
+func TestRefreshAheadOfExpiry(t *testing.T) { undisturbed(t, refreshAheadOfExpiry) }
+
+func refreshAheadOfExpiry(t testing.TB) {
 	s, r, clock := fixture(t, "a.test. 100 TXT x\nseldom.test. 100 TXT x", dnscache.Options{Timeout: 5 * time.Second})
 	for range 3 {
 		r.Lookup(t.Context(), "a.test", dnscache.TXT)
@@ -305,8 +310,9 @@ func TestRefreshAheadOfExpiry(t *testing.T) {
 	}
 }
 
-func TestFailedRefreshKeepsWhatIsFresh(t *testing.T) {
-	t.Parallel()
+func TestFailedRefreshKeepsWhatIsFresh(t *testing.T) { undisturbed(t, failedRefreshKeepsWhatIsFresh) }
+
+func failedRefreshKeepsWhatIsFresh(t testing.TB) {
 	s, r, clock := fixture(t, "a.test. 100 TXT x", dnscache.Options{})
 	for range 3 {
 		r.Lookup(t.Context(), "a.test", dnscache.TXT)

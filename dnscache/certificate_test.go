@@ -110,8 +110,9 @@ func TestCertificates(t *testing.T) {
 }
 
 // When the certificate is renewed, lookups work again without a restart.
-func TestRenewedCertificate(t *testing.T) {
-	t.Parallel()
+func TestRenewedCertificate(t *testing.T) { undisturbed(t, renewedCertificate) }
+
+func renewedCertificate(t testing.TB) {
 	now := time.Now()
 	s, err := dnstest.NewServer("*.test. TXT x")
 	if err != nil {
@@ -142,8 +143,9 @@ func TestRenewedCertificate(t *testing.T) {
 
 // Lookups that wait until a resolver accepts connections wait no longer when it has come
 // with a certificate that is not valid. Another resolver is asked instead.
-func TestCertificateAfterAnOutage(t *testing.T) {
-	t.Parallel()
+func TestCertificateAfterAnOutage(t *testing.T) { undisturbed(t, certificateAfterAnOutage) }
+
+func certificateAfterAnOutage(t testing.TB) {
 	s, err := dnstest.NewServer("*.test. TXT x")
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ there.test. TXT "yes"
 
 // lookUpMany looks up n names, half of which exist, from many goroutines. No answer
 // may be wrong. It returns how many lookups had each outcome.
-func lookUpMany(t *testing.T, r *dnscache.Resolver, n int, from string) map[dnscache.Outcome]int {
+func lookUpMany(t testing.TB, r *dnscache.Resolver, n int, from string) map[dnscache.Outcome]int {
 	t.Helper()
 	var mu sync.Mutex
 	var wg sync.WaitGroup

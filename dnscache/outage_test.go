@@ -12,7 +12,7 @@ import (
 
 // lookUpUntil keeps sessions of lookups going until done returns true, and returns how many
 // lookups there were.
-func lookUpUntil(t *testing.T, r *dnscache.Resolver, sessions int, done func() bool) int {
+func lookUpUntil(t testing.TB, r *dnscache.Resolver, sessions int, done func() bool) int {
 	t.Helper()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -108,8 +108,9 @@ func TestOutageIsSharedByLookups(t *testing.T) {
 
 // While the first of two upstreams is silent, a lookup costs one query more, and no time of
 // an attempt, in a burst too.
-func TestFirstUpstreamIsSilent(t *testing.T) {
-	t.Parallel()
+func TestFirstUpstreamIsSilent(t *testing.T) { undisturbed(t, firstUpstreamIsSilent) }
+
+func firstUpstreamIsSilent(t testing.TB) {
 	ss, addrs := servers(t, faultZone+"$FAULT * * TIMEOUT\n", faultZone)
 	r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 30 * time.Second, AttemptTimeout: 20 * time.Second})
 	began := time.Now()

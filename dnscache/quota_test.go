@@ -17,7 +17,7 @@ import (
 
 // lookUp looks up so many names at once, each in a group of its own, and fails the test for
 // each that is not found.
-func lookUp(t *testing.T, r *dnscache.Resolver, prefix string, n int) {
+func lookUp(t testing.TB, r *dnscache.Resolver, prefix string, n int) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for i := range n {
@@ -127,7 +127,7 @@ func TestNoQuota(t *testing.T) {
 
 // flood looks up so many names of each kind at a time, and returns the figures of the
 // upstream.
-func flood(t *testing.T, zone string, o dnscache.Options, n int) dnscache.UpstreamStats {
+func flood(t testing.TB, zone string, o dnscache.Options, n int) dnscache.UpstreamStats {
 	t.Helper()
 	_, r, _ := fixture(t, zone, o)
 	var wg sync.WaitGroup
@@ -144,8 +144,9 @@ func flood(t *testing.T, zone string, o dnscache.Options, n int) dnscache.Upstre
 }
 
 // A lookup whose turn does not come in time says nothing about its name, and is not kept.
-func TestWaitForATurnEnds(t *testing.T) {
-	t.Parallel()
+func TestWaitForATurnEnds(t *testing.T) { undisturbed(t, waitForATurnEnds) }
+
+func waitForATurnEnds(t testing.TB) {
 	_, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:250ms", dnscache.Options{Timeout: 300 * time.Millisecond})
 	r.Limit(1)
 	var wg sync.WaitGroup
@@ -178,8 +179,9 @@ func TestWaitForATurnEnds(t *testing.T) {
 }
 
 // Many questions of one message do not keep another message's from their turn.
-func TestTurnsOfMessages(t *testing.T) {
-	t.Parallel()
+func TestTurnsOfMessages(t *testing.T) { undisturbed(t, turnsOfMessages) }
+
+func turnsOfMessages(t testing.TB) {
 	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:10ms", dnscache.Options{Timeout: 20 * time.Second})
 	r.Limit(2)
 	greedy := dnscache.Group(t.Context())

@@ -13,7 +13,7 @@ import (
 
 // halfValidating returns a resolver with two upstreams, the second of which does not validate
 // and has forged records. The faults are those of the first.
-func halfValidating(t *testing.T, faults string) (*dnstest.Server, *dnscache.Resolver) {
+func halfValidating(t testing.TB, faults string) (*dnstest.Server, *dnscache.Resolver) {
 	t.Helper()
 	const records = ". NS ns.test.\n*.test. TXT true\n*.bad.test. TXT true\n*.bogus.test. TXT true\n*.good.test. TXT true\n"
 	ss, addrs := servers(t, records+"$FAULT . NS AD\n"+faults, strings.ReplaceAll(records, "true", "forged"))
@@ -26,8 +26,7 @@ func halfValidating(t *testing.T, faults string) (*dnstest.Server, *dnscache.Res
 func TestBackOffOfAValidator(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.Silent, dnstest.Refuse} {
-		t.Run(string(f), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, string(f), func(t testing.TB) {
 			_, r := halfValidating(t, "$FAULT *.bad.test * "+string(f)+"\n$FAULT *.bogus.test * BOGUS,EDE:6")
 			for i := range 4 {
 				if a := r.Lookup(t.Context(), fmt.Sprintf("n%d.bad.test", i), dnscache.TXT); a.Outcome == dnscache.Found || a.Cause != dnscache.CauseName {
@@ -81,8 +80,9 @@ func TestQuotaOfTheOnlyValidator(t *testing.T) {
 }
 
 // The first question already goes to the upstream that validates.
-func TestValidatorIsKnownFromTheStart(t *testing.T) {
-	t.Parallel()
+func TestValidatorIsKnownFromTheStart(t *testing.T) { undisturbed(t, validatorIsKnownFromTheStart) }
+
+func validatorIsKnownFromTheStart(t testing.TB) {
 	for range 10 {
 		_, r := halfValidating(t, "$FAULT *.bogus.test * DELAY:200ms,BOGUS,EDE:6")
 		if a := r.Lookup(t.Context(), "a.bogus.test", dnscache.TXT); !a.Bogus() {
@@ -93,8 +93,9 @@ func TestValidatorIsKnownFromTheStart(t *testing.T) {
 
 // A silent name is one while another upstream is away: the failure of that one does not make
 // it a failure of the resolvers, which would be asked again and again.
-func TestSilentNameWhileOneIsAway(t *testing.T) {
-	t.Parallel()
+func TestSilentNameWhileOneIsAway(t *testing.T) { undisturbed(t, silentNameWhileOneIsAway) }
+
+func silentNameWhileOneIsAway(t testing.TB) {
 	_, addrs := servers(t, ". NS ns.test.\n*.test. TXT x\n*.bad.test. TXT x\n$FAULT *.bad.test * TIMEOUT")
 	r := resolver(t, dnscache.Options{Upstreams: []string{nobody(t), addrs[0]}, Timeout: 2 * time.Second, AttemptTimeout: 300 * time.Millisecond})
 	for i := range 3 {

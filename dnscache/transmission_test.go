@@ -47,8 +47,7 @@ func TestFirstQueriesAreLost(t *testing.T) {
 func TestSilenceOverUDP(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.SilentUDP, dnstest.Silent} {
-		t.Run(string(f), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, string(f), func(t testing.TB) {
 			_, addrs := servers(t, ". NS ns.test.\n*.test. TXT x\nlimited.test. TXT x\n$FAULT limited.test * "+string(f))
 			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 10 * time.Second, AttemptTimeout: 500 * time.Millisecond})
 			ended := make(chan bool)

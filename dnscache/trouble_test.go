@@ -16,8 +16,9 @@ import (
 
 // A resolver that is restarted during lookups answers them, and the lookups of which the
 // time was over before leave nothing behind.
-func TestRestartedResolver(t *testing.T) {
-	t.Parallel()
+func TestRestartedResolver(t *testing.T) { undisturbed(t, restartedResolver) }
+
+func restartedResolver(t testing.TB) {
 	addr := nobody(t)
 	core, logs := observer.New(zap.InfoLevel)
 	r := resolver(t, dnscache.Options{Upstreams: []string{addr}, Timeout: 20 * time.Second, Logger: zap.New(core)})
@@ -62,8 +63,9 @@ func TestRestartedResolver(t *testing.T) {
 
 // A resolver that refuses a question has a quota, or refuses this host. If it refuses
 // one name alone, it was told to.
-func TestRefusal(t *testing.T) {
-	t.Parallel()
+func TestRefusal(t *testing.T) { undisturbed(t, refusal) }
+
+func refusal(t testing.TB) {
 	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT blocked.test * REFUSED", dnscache.Options{Timeout: 10 * time.Second})
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	a := r.Lookup(t.Context(), "blocked.test", dnscache.TXT)
@@ -87,8 +89,7 @@ func TestRefusal(t *testing.T) {
 func TestWhoseFailure(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.ServFail, dnstest.Silent, dnstest.Garbage, dnstest.Lame} {
-		t.Run(string(f), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, string(f), func(t testing.TB) {
 			s, r, _ := fixture(t, "*.test. TXT x\n$FAULT bad.test * "+string(f), dnscache.Options{Timeout: 2 * time.Second})
 			if a := r.Lookup(t.Context(), "bad.test", dnscache.TXT); a.Cause != dnscache.CauseName || r.Stats().Entries != 1 {
 				t.Errorf("one name: %v, %v, %d kept", a.Outcome, a.Cause, r.Stats().Entries)
@@ -104,8 +105,9 @@ func TestWhoseFailure(t *testing.T) {
 
 // A resolver that denies every name is not believed, also if it once found names. What
 // it denied before that was noticed is forgotten.
-func TestDenialOfEverything(t *testing.T) {
-	t.Parallel()
+func TestDenialOfEverything(t *testing.T) { undisturbed(t, denialOfEverything) }
+
+func denialOfEverything(t testing.TB) {
 	core, logs := observer.New(zap.InfoLevel)
 	s, r, clock := fixture(t, "*.test. TXT x", dnscache.Options{Timeout: 2 * time.Second, Logger: zap.New(core)})
 	lookup := func(name string) *dnscache.Answer { return r.Lookup(t.Context(), name, dnscache.TXT) }
@@ -139,8 +141,9 @@ func TestDenialOfEverything(t *testing.T) {
 }
 
 // What failed for a name during an outage is asked again after it.
-func TestFailuresOfAnOutageAreForgotten(t *testing.T) {
-	t.Parallel()
+func TestFailuresOfAnOutageAreForgotten(t *testing.T) { undisturbed(t, failuresOfAnOutageAreForgotten) }
+
+func failuresOfAnOutageAreForgotten(t testing.TB) {
 	s, r, clock := fixture(t, "*.test. TXT x\n$FAULT a.test * SERVFAIL", dnscache.Options{Timeout: 300 * time.Millisecond, FailureTTL: 5 * time.Minute})
 	for range 2 {
 		if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.ServFail || a.Cause != dnscache.CauseName {
@@ -165,8 +168,9 @@ func TestFailuresOfAnOutageAreForgotten(t *testing.T) {
 }
 
 // A caller that found no slot in time is told that it was not the name.
-func TestCauseOfAWaitForASlot(t *testing.T) {
-	t.Parallel()
+func TestCauseOfAWaitForASlot(t *testing.T) { undisturbed(t, causeOfAWaitForASlot) }
+
+func causeOfAWaitForASlot(t testing.TB) {
 	_, r, _ := fixture(t, "$FAULT * * TIMEOUT", dnscache.Options{MaxInFlight: 1, Timeout: 200 * time.Millisecond})
 	var wg sync.WaitGroup
 	for i := range 4 {

@@ -20,7 +20,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-func servers(t *testing.T, zones ...string) (ss []*dnstest.Server, addrs []string) {
+func servers(t testing.TB, zones ...string) (ss []*dnstest.Server, addrs []string) {
 	t.Helper()
 	for _, z := range zones {
 		s, err := dnstest.NewServer(z)
@@ -33,7 +33,7 @@ func servers(t *testing.T, zones ...string) (ss []*dnstest.Server, addrs []strin
 	return ss, addrs
 }
 
-func resolver(t *testing.T, o dnscache.Options) *dnscache.Resolver {
+func resolver(t testing.TB, o dnscache.Options) *dnscache.Resolver {
 	t.Helper()
 	r, err := dnscache.New(o)
 	if err != nil {
@@ -44,7 +44,7 @@ func resolver(t *testing.T, o dnscache.Options) *dnscache.Resolver {
 }
 
 // eventually waits until something has happened in the background.
-func eventually(t *testing.T, happened func() bool) {
+func eventually(t testing.TB, happened func() bool) {
 	t.Helper()
 	for range 10_000 {
 		if happened() {
@@ -57,7 +57,7 @@ func eventually(t *testing.T, happened func() bool) {
 
 // nobody returns an address at which no server listens. It is below the ports that the
 // system gives to clients, so that it stays free for a server that a test starts there.
-func nobody(t *testing.T) string {
+func nobody(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		pc, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
@@ -79,8 +79,7 @@ func nobody(t *testing.T) string {
 func TestSecondUpstreamAnswers(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.ServFail, dnstest.Refuse, dnstest.Silent, dnstest.Lame, dnstest.Garbage} {
-		t.Run(string(f), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, string(f), func(t testing.TB) {
 			_, addrs := servers(t, "a.test. TXT bad\n$FAULT * * "+string(f), "a.test. TXT good")
 			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 2 * time.Second, AttemptTimeout: 100 * time.Millisecond})
 			if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.Found || a.TXT[0] != "good" {
@@ -103,8 +102,7 @@ func TestFailureOfSeveral(t *testing.T) {
 		{[2]dnstest.Fault{dnstest.Silent, dnstest.ServFail}, dnscache.ServFail},
 		{[2]dnstest.Fault{dnstest.ServFail, dnstest.Refuse}, dnscache.ServFail},
 	} {
-		t.Run(fmt.Sprint(c.faults), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, fmt.Sprint(c.faults), func(t testing.TB) {
 			_, addrs := servers(t, "$FAULT * * "+string(c.faults[0]), "$FAULT * * "+string(c.faults[1]))
 			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 4 * time.Second, AttemptTimeout: 300 * time.Millisecond})
 			if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != c.want || a.Err == nil {
@@ -114,8 +112,9 @@ func TestFailureOfSeveral(t *testing.T) {
 	}
 }
 
-func TestDeadUpstreams(t *testing.T) {
-	t.Parallel()
+func TestDeadUpstreams(t *testing.T) { undisturbed(t, deadUpstreams) }
+
+func deadUpstreams(t testing.TB) {
 	r := resolver(t, dnscache.Options{Upstreams: []string{nobody(t), nobody(t)}, Timeout: 2 * time.Second})
 	start := time.Now()
 	a := r.Lookup(t.Context(), "a.test", dnscache.TXT)
@@ -131,8 +130,9 @@ func TestDeadUpstreams(t *testing.T) {
 	}
 }
 
-func TestDeadUpstreamIsAskedLastAndProbed(t *testing.T) {
-	t.Parallel()
+func TestDeadUpstreamIsAskedLastAndProbed(t *testing.T) { undisturbed(t, deadUpstreamIsAskedLastAndProbed) }
+
+func deadUpstreamIsAskedLastAndProbed(t testing.TB) {
 	core, logs := observer.New(zap.InfoLevel)
 	ss, addrs := servers(t, "$FAULT * * TIMEOUT", "*.test. TXT x")
 	clock := &clock{}
@@ -191,8 +191,9 @@ func TestDeadUpstreamIsAskedLastAndProbed(t *testing.T) {
 	}
 }
 
-func TestFasterUpstreamIsPreferred(t *testing.T) {
-	t.Parallel()
+func TestFasterUpstreamIsPreferred(t *testing.T) { undisturbed(t, fasterUpstreamIsPreferred) }
+
+func fasterUpstreamIsPreferred(t testing.TB) {
 	ss, addrs := servers(t, "*.test. TXT x\n$FAULT * * DELAY:40ms", "*.test. TXT x")
 	r := resolver(t, dnscache.Options{Upstreams: addrs})
 	for i := range 20 {
@@ -203,8 +204,9 @@ func TestFasterUpstreamIsPreferred(t *testing.T) {
 	}
 }
 
-func TestLateUpstreamIsHedged(t *testing.T) {
-	t.Parallel()
+func TestLateUpstreamIsHedged(t *testing.T) { undisturbed(t, lateUpstreamIsHedged) }
+
+func lateUpstreamIsHedged(t testing.TB) {
 	ss, addrs := servers(t, "*.test. TXT x", "*.test. TXT x\n$FAULT * * DELAY:30ms")
 	r := resolver(t, dnscache.Options{Upstreams: addrs})
 	r.Lookup(t.Context(), "first.test", dnscache.TXT)
@@ -226,8 +228,9 @@ func TestLateUpstreamIsHedged(t *testing.T) {
 	}
 }
 
-func TestHedgingHasABudget(t *testing.T) {
-	t.Parallel()
+func TestHedgingHasABudget(t *testing.T) { undisturbed(t, hedgingHasABudget) }
+
+func hedgingHasABudget(t testing.TB) {
 	_, addrs := servers(t, "*.test. TXT x\n$FAULT * * DELAY:300ms", "*.test. TXT x\n$FAULT * * DELAY:300ms")
 	r := resolver(t, dnscache.Options{Upstreams: addrs})
 	var wg sync.WaitGroup
@@ -246,8 +249,9 @@ func TestHedgingHasABudget(t *testing.T) {
 
 // A lost query is sent again as soon as the upstream's responses are due, with one
 // upstream as with several, and a slow upstream is not asked twice.
-func TestLateResponses(t *testing.T) {
-	t.Parallel()
+func TestLateResponses(t *testing.T) { undisturbed(t, lateResponses) }
+
+func lateResponses(t testing.TB) {
 	s, r, _ := fixture(t, "*.test. TXT x", dnscache.Options{Timeout: 20 * time.Second})
 	lookup := func(name string) time.Duration {
 		start := time.Now()
@@ -278,8 +282,9 @@ func TestLateResponses(t *testing.T) {
 	}
 }
 
-func TestLossIsRetried(t *testing.T) {
-	t.Parallel()
+func TestLossIsRetried(t *testing.T) { undisturbed(t, lossIsRetried) }
+
+func lossIsRetried(t testing.TB) {
 	_, addrs := servers(t, "*.test. TXT x\n$FAULT * * LOSS:30")
 	r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 5 * time.Second, AttemptTimeout: 50 * time.Millisecond})
 	var wg sync.WaitGroup
@@ -293,8 +298,9 @@ func TestLossIsRetried(t *testing.T) {
 	wg.Wait()
 }
 
-func TestInFlightIsBounded(t *testing.T) {
-	t.Parallel()
+func TestInFlightIsBounded(t *testing.T) { undisturbed(t, inFlightIsBounded) }
+
+func inFlightIsBounded(t testing.TB) {
 	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:5ms", dnscache.Options{MaxInFlight: 4, Timeout: 10 * time.Second})
 	var wg sync.WaitGroup
 	for i := range 100 {
@@ -337,8 +343,9 @@ func TestInFlightIsBounded(t *testing.T) {
 }
 
 // Options.Timeout covers the wait for a slot and the wait for the answer.
-func TestTimeoutCoversTheWaitForASlot(t *testing.T) {
-	t.Parallel()
+func TestTimeoutCoversTheWaitForASlot(t *testing.T) { undisturbed(t, timeoutCoversTheWaitForASlot) }
+
+func timeoutCoversTheWaitForASlot(t testing.TB) {
 	_, r, _ := fixture(t, "$FAULT * * TIMEOUT", dnscache.Options{MaxInFlight: 1, Timeout: 300 * time.Millisecond, AttemptTimeout: 300 * time.Millisecond})
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -353,8 +360,9 @@ func TestTimeoutCoversTheWaitForASlot(t *testing.T) {
 	wg.Wait()
 }
 
-func TestStats(t *testing.T) {
-	t.Parallel()
+func TestStats(t *testing.T) { undisturbed(t, stats) }
+
+func stats(t testing.TB) {
 	_, r := dnstest.Start(t, "a.test. TXT x\n$FAULT fail.test * SERVFAIL\n$FAULT cut.test * TRUNCATE\ncut.test. TXT x")
 	for _, n := range []string{"a.test", "a.test", "a.test", "none.test", "none.test", "fail.test", "fail.test", "cut.test"} {
 		r.Lookup(t.Context(), n, dnscache.TXT)

@@ -27,9 +27,13 @@ func TestRecord(t *testing.T) {
 	defer d.closeJournal()
 	x := filter.Decision{QueueID: "4XkZ1t2q3nz9Vx", Results: &result.Results{MailFrom: "ann@example.org"}, Verdict: result.Verdict{Action: result.Accept, Intended: result.Accept}}
 	x.Results.Reference = d.refs.Next(x.Ended)
-	const messages = 201 // AllocsPerRun calls once more
-	if n := testing.AllocsPerRun(messages-1, func() { d.record(&x) }); n > 0 {
-		t.Errorf("a message costs %v allocations", n)
+	const rounds, messages = 5, 201 // AllocsPerRun calls once more
+	least := 1000.0
+	for range rounds { // the journal may write during one of them
+		least = min(least, testing.AllocsPerRun(messages-1, func() { d.record(&x) }))
+	}
+	if least > 0 {
+		t.Errorf("a message costs %v allocations", least)
 	}
 	exempt := x
 	exempt.Results = &result.Results{Exempt: result.ExemptAuthenticated}
@@ -46,7 +50,7 @@ func TestRecord(t *testing.T) {
 		d.record(&mixed)
 	}
 	d.journal.recorder.Flush(t.Context())
-	if s := d.journalStats(); s.Failing != "" || s.Bytes == 0 || s.Oldest.IsZero() || s.Written[rows.Accepted] != messages || s.Dropped[rows.Accepted] != 0 {
+	if s := d.journalStats(); s.Failing != "" || s.Bytes == 0 || s.Oldest.IsZero() || s.Written[rows.Accepted] != rounds*messages || s.Dropped[rows.Accepted] != 0 {
 		t.Errorf("stats of the journal: %+v", s)
 	}
 	if got := d.describeJournal(); !got.Running || got.Problem != "" || len(got.Files) != 2 || got.Written["rest"] != 0 {

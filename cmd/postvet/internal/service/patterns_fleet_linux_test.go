@@ -74,7 +74,7 @@ func TestPatternsOfFleet(t *testing.T) {
 // waitFor waits until a condition holds.
 func waitFor(t *testing.T, holds func() bool) {
 	t.Helper()
-	for range 300 {
+	for range 1200 {
 		if holds() {
 			return
 		}
