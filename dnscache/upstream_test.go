@@ -130,7 +130,9 @@ func deadUpstreams(t testing.TB) {
 	}
 }
 
-func TestDeadUpstreamIsAskedLastAndProbed(t *testing.T) { undisturbed(t, deadUpstreamIsAskedLastAndProbed) }
+func TestDeadUpstreamIsAskedLastAndProbed(t *testing.T) {
+	undisturbed(t, deadUpstreamIsAskedLastAndProbed)
+}
 
 func deadUpstreamIsAskedLastAndProbed(t testing.TB) {
 	core, logs := observer.New(zap.InfoLevel)
