@@ -198,13 +198,21 @@ func TestBroken(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			o := submission.Options{Address: script(t, tc.answers...), CommandTimeout: 9 * time.Second, Timeout: 9 * time.Second}
-			if slices.Contains(tc.answers, "") { // as long as a busy machine may take for the rest
+			o := submission.Options{Address: script(t, tc.answers...), CommandTimeout: time.Minute, Timeout: time.Minute}
+			if slices.Contains(tc.answers, "") {
 				o.CommandTimeout, o.Timeout = time.Second, 2*time.Second
 			}
-			a := client(t, o).Submit(t.Context(), &message)
-			if a.Result != tc.result || a.Stage != tc.stage || a.Code != tc.code || len(a.Text) > 310 || (a.Err == nil) != (a.Result == submission.Accepted) {
-				t.Errorf("got %+v", a)
+			for {
+				a := client(t, o).Submit(t.Context(), &message)
+				if a.Result == tc.result && a.Stage == tc.stage && a.Code == tc.code && len(a.Text) <= 310 && (a.Err == nil) == (a.Result == submission.Accepted) {
+					break
+				}
+				if o.CommandTimeout > 10*time.Second {
+					t.Errorf("got %+v", a)
+					break
+				}
+				// A busy machine takes longer for what comes before the silence.
+				o.CommandTimeout, o.Timeout = 4*o.CommandTimeout, 4*o.Timeout
 			}
 		})
 	}
@@ -226,7 +234,7 @@ func TestCancelled(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	a := client(t, submission.Options{Address: script(t, "220 mta.test\r\n", "")}).Submit(ctx, &message)
-	if a.Result != submission.Temporary || !errors.Is(a.Err, context.DeadlineExceeded) || time.Since(began) > 5*time.Second {
+	if a.Result != submission.Temporary || !errors.Is(a.Err, context.DeadlineExceeded) || time.Since(began) > 20*time.Second {
 		t.Errorf("got %+v", a)
 	}
 }

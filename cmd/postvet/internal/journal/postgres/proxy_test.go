@@ -88,7 +88,7 @@ func (p *proxy) isCut(kind byte, text string) (is, after, reset bool) {
 // connection hands messages on between a client and the server.
 func (p *proxy) connection(client net.Conn) {
 	defer client.Close()
-	server, err := net.DialTimeout("unix", p.server, time.Second)
+	server, err := net.DialTimeout("unix", p.server, time.Minute)
 	if err != nil {
 		return
 	}

@@ -110,27 +110,27 @@ func TestOutage(t *testing.T) {
 	fill(t, valkey.ClientOption{InitAddress: []string{server.Address}}, "K dkim.example.org KEY")
 	s := redis.New(redis.Options{Address: server.Address, Keys: "K", Selector: "dkim"})
 	defer s.Close()
-	ask := func() (int, error, time.Duration) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ask := func(limit time.Duration) (int, error, time.Duration) {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
 		began := time.Now()
 		found, err := s.Ask(ctx, "example.org")
 		return len(found), err, time.Since(began)
 	}
-	if n, err, _ := ask(); n != 1 || err != nil {
+	if n, err, _ := ask(time.Minute); n != 1 || err != nil {
 		t.Fatalf("%d keys, %v", n, err)
 	}
 	if err := server.Hang(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err, took := ask(); n != 0 || err == nil || took > 3*time.Second {
+	if n, err, took := ask(time.Second); n != 0 || err == nil || took > 20*time.Second {
 		t.Errorf("hanging: %d keys, %v after %s", n, err, took)
 	}
 	if err := server.Resume(); err != nil {
 		t.Fatal(err)
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		n, err, _ := ask()
+		n, err, _ := ask(time.Second)
 		if n == 1 && err == nil {
 			break
 		}
@@ -139,7 +139,7 @@ func TestOutage(t *testing.T) {
 		}
 	}
 	server.Stop()
-	if n, err, took := ask(); n != 0 || err == nil || took > 3*time.Second {
+	if n, err, took := ask(time.Second); n != 0 || err == nil || took > 20*time.Second {
 		t.Errorf("gone: %d keys, %v after %s", n, err, took)
 	}
 }

@@ -83,7 +83,11 @@ func TestAsk(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d := sql.New(tt.opt)
 			defer d.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			limit := time.Minute
+			if tt.err == "*" { // some of these wait as long as they may
+				limit = 5 * time.Second
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			found, err := d.Ask(ctx, tt.domain)
 			var got []string
@@ -114,18 +118,18 @@ func TestOutage(t *testing.T) {
 	fill(t, server)
 	d := sql.New(sql.Options{DSN: server.DSN("postgres"), Query: query})
 	defer d.Close()
-	ask := func() (int, error, time.Duration) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ask := func(limit time.Duration) (int, error, time.Duration) {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
 		began := time.Now()
 		found, err := d.Ask(ctx, "example.org")
 		return len(found), err, time.Since(began)
 	}
-	if n, err, _ := ask(); n != 2 || err != nil {
+	if n, err, _ := ask(time.Minute); n != 2 || err != nil {
 		t.Fatalf("%d keys, %v", n, err)
 	}
 	server.Stop()
-	if n, err, took := ask(); n != 0 || err == nil || took > 3*time.Second {
+	if n, err, took := ask(time.Second); n != 0 || err == nil || took > 20*time.Second {
 		t.Errorf("gone: %d keys, %v after %s", n, err, took)
 	}
 }
