@@ -63,21 +63,30 @@ func TestAnswersInAnyOrder(t *testing.T) {
 	t.Parallel()
 	const n = 40 * maxStreams
 	ss := connections(t, func(_ int, conn net.Conn) {
+		questions := make(chan []byte)
+		go func() {
+			defer close(questions)
+			for {
+				b, err := receive(conn)
+				if err != nil {
+					return
+				}
+				questions <- b
+			}
+		}()
 		var held [][]byte
 		for {
-			conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-			b, err := receive(conn)
-			var ne net.Error
-			switch {
-			case errors.As(err, &ne) && ne.Timeout() && b == nil:
+			select {
+			case b, open := <-questions:
+				if !open {
+					return
+				}
+				held = append(held, b)
+			case <-time.After(50 * time.Millisecond):
 				for i := len(held) - 1; i >= 0; i-- {
 					respond(conn, held[i])
 				}
 				held = nil
-			case err != nil:
-				return
-			default:
-				held = append(held, b)
 			}
 		}
 	})
