@@ -233,6 +233,16 @@ func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("no space left on 
 // machine may take its time.
 const patience = 2 * time.Minute
 
+// withinDay waits for midnight (UTC) if less than a time is left of the day, in which the test
+// must end. Its files or pages are of a day.
+func withinDay(t *testing.T, d time.Duration) {
+	t.Helper()
+	if left := time.Until(time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)); left < d {
+		t.Logf("waits %v for the next day", left)
+		time.Sleep(left + time.Millisecond)
+	}
+}
+
 // eventually reports whether ok became true within patience.
 func eventually(ok func() bool) bool {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {

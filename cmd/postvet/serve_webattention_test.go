@@ -150,7 +150,7 @@ func TestWebAttentionDNS(t *testing.T) {
 	m.connect("192.0.2.66", "evil.example")
 	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
 	w.needs("dns-down", resolver, "fails", "Lookups of all names fail.")
-	w.has("the first page", w.get("/"), "Not all is well. The DNS fails", `href="/status#dns"`)
+	w.shows("/", "Not all is well. The DNS fails", `href="/status#dns"`)
 }
 
 // TestWebAttentionNewSender: the reports of others, which are in the store, have a sender in the

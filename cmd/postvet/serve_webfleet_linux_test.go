@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -95,17 +96,27 @@ func TestWebFleetAway(t *testing.T) {
 	} {
 		x.away()
 		send() // otherwise nothing is to be sent to the database for half a minute
-		answers := make([]answer, len(fleetPages))
-		var all sync.WaitGroup
-		for i, p := range fleetPages { // at once: each waits for the server
-			all.Go(func() { answers[i] = get(p.path) })
-		}
-		all.Wait()
-		for i, p := range fleetPages {
-			a := answers[i]
-			t.Logf("%s: %s in %s", x.what, p.path, a.took.Round(time.Millisecond))
-			if a.err != nil || a.status != p.status || !strings.Contains(a.body, p.away) || a.took > pageBound {
-				t.Errorf("%s: %s is %d after %s and does not say %q: %v\n%s", x.what, p.path, a.status, a.took, p.away, a.err, a.body)
+		for try := 1; ; try++ {
+			answers := make([]answer, len(fleetPages))
+			var all sync.WaitGroup
+			for i, p := range fleetPages { // at once: each waits for the server
+				all.Go(func() { answers[i] = get(p.path) })
+			}
+			all.Wait()
+			var faults []string
+			for i, p := range fleetPages {
+				a := answers[i]
+				t.Logf("%s: %s in %s", x.what, p.path, a.took.Round(time.Millisecond))
+				if a.err != nil || a.status != p.status || !strings.Contains(a.body, p.away) || a.took > pageBound {
+					faults = append(faults, fmt.Sprintf("%s: %s is %d after %s and does not say %q: %v\n%s", x.what, p.path, a.status, a.took, p.away, a.err, a.body))
+				}
+			}
+			if len(faults) == 0 {
+				break
+			}
+			if try == 3 { // a machine that stands still meanwhile does so once
+				t.Error(strings.Join(faults, "\n"))
+				break
 			}
 		}
 		x.back()

@@ -35,8 +35,7 @@ func TestWebMail(t *testing.T) {
 		"/held?wait=long":                      "Nothing was held",
 		"/live":                                `data-action="reject"`,
 	} {
-		body := w.get(path)
-		w.has(path, body, want)
+		body := w.shows(path, want)
 		if strings.Contains(body, "<evil") || strings.ContainsAny(body, "\x1b\u202e") || strings.Contains(body, "\xff") {
 			t.Errorf("%s has foreign text as it came:\n%s", path, body)
 		}
@@ -52,10 +51,10 @@ func TestWebMail(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &story); err != nil || story.Ref.String() != ref || !strings.Contains(story.Letter, ref) || story.Story.Row == nil {
 		t.Errorf("%v\n%s", err, body)
 	}
-	w.has("a search without a hit", w.get("/messages?wait=long&q=x%40nobody.example"), "There is no message from or to x@nobody.example")
+	w.shows("/messages?wait=long&q=x%40nobody.example", "There is no message from or to x@nobody.example")
 
 	if err := os.WriteFile(filepath.Join(journal, "2025-11-29.rest.db"), []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.has("a damaged file", w.get("/messages?wait=long&q=evil.example&as=sender&since=9000d"), "The file 2025-11-29.rest.db of the journal cannot be read")
+	w.shows("/messages?wait=long&q=evil.example&as=sender&since=9000d", "The file 2025-11-29.rest.db of the journal cannot be read")
 }

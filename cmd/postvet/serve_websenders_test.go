@@ -33,8 +33,7 @@ func TestWebSenders(t *testing.T) {
 		"/lookup/good.example":                    "has records of",
 		"/lookup/192.0.2.66":                      "What the cache had",
 	} {
-		body := w.get(path)
-		w.has(path, body, want)
+		body := w.shows(path, want)
 		if strings.Contains(body, "<evil") || strings.ContainsAny(body, "\x1b\u202e") {
 			t.Errorf("%s has foreign text as it came:\n%s", path, body)
 		}
