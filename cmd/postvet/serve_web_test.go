@@ -213,7 +213,7 @@ func TestWebToolsWithoutJournal(t *testing.T) {
 	w.shows("/", "Nothing is known to be wrong. Not all could be looked at: the mail of today, as there is no journal.", "Postvet keeps no journal")
 	w.shows("/status", "There is no journal.")
 	w.shows("/audit", "There is no journal")
-	w.has("policy", w.post("/policy", http.StatusServiceUnavailable, url.Values{"rules": {"[policy]\ndmarc = \"mark\"\n"}}), "No journal is kept")
+	w.has("policy", w.post("/policy", http.StatusNotFound, url.Values{"rules": {"[policy]\ndmarc = \"mark\"\n"}}), "No journal is kept")
 }
 
 // TestWebToolsAway: a database and resolvers that do not answer are told, and cost no page.
