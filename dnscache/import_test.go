@@ -74,11 +74,11 @@ func TestImport(t *testing.T) {
 
 	// The end comes when it would have come there, and nothing is served after it.
 	clock.advance(279 * time.Second)
+	s.SetZone("$FAULT text.example.test * SERVFAIL") // also for a refresh ahead of the end
 	if a := warm.Lookup(t.Context(), "text.example.test", dnscache.TXT); !a.Cached {
 		t.Error("ended early")
 	}
 	clock.advance(time.Second)
-	s.SetZone("$FAULT text.example.test * SERVFAIL")
 	if a := warm.Lookup(t.Context(), "text.example.test", dnscache.TXT); a.Outcome != dnscache.ServFail {
 		t.Errorf("after its end: %v, stale %v", a.Outcome, a.Stale)
 	}

@@ -53,8 +53,7 @@ func TestQuotaOfTheOnlyValidator(t *testing.T) {
 		"SERVFAIL, cached": {Most: 30, Fault: dnstest.ServFail, Keep: time.Second},
 		"silence":          {Most: 30, Fault: dnstest.Silent},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, name, func(t testing.TB) {
 			s, r := halfValidating(t, "$FAULT *.bogus.test * DELAY:10ms,BOGUS\n$FAULT *.good.test * DELAY:10ms,AD")
 			if a := r.Lookup(t.Context(), "before.good.test", dnscache.TXT); a.Outcome != dnscache.Found {
 				t.Fatalf("%v, %v", a.Outcome, a.Err)
