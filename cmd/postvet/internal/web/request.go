@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -125,4 +126,13 @@ func asked[T any](h *Handler, q *request, r control.Request) (result T, err erro
 		return result, errors.New("the service gave an answer that this page does not know")
 	}
 	return result, nil
+}
+
+// zonesBeside returns the time zones that can be chosen in place of one.
+func zonesBeside(zone *time.Location) []string {
+	all := []string{"UTC"}
+	if local := localZone(); local != "" {
+		all = append(all, local)
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return name == zone.String() })
 }

@@ -20,8 +20,8 @@ type view struct {
 	User  access.User
 	Now   time.Time
 	Place place
-	// LocalZone is the zone of this machine, "" if it is UTC or has no name.
-	LocalZone string
+	// Zones are the other time zones that can be chosen.
+	Zones []string
 	// Node and Version stand in the head and the foot.
 	Node, Version string
 
@@ -54,7 +54,7 @@ type navLink struct {
 func (h *Handler) view(q *request, p page, data any) view {
 	v := view{
 		Title: p.title, Page: data, Here: q.http.URL.RequestURI(), User: q.user, Now: q.now, Node: h.opt.Node, Version: h.opt.Version,
-		Place: place{Base: h.opt.Base, Zone: q.zone, Now: q.now, Nodes: q.nodes}, LocalZone: localZone(),
+		Place: place{Base: h.opt.Base, Zone: q.zone, Now: q.now, Nodes: q.nodes}, Zones: zonesBeside(q.zone),
 		offered: func(path string) bool {
 			_, ok := h.offered(path, q.user)
 			return ok

@@ -32,6 +32,7 @@ var functions = template.FuncMap{
 	"instant": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"clock":   clock,
 	"day":     day,
+	"moment":  func(p place, t time.Time) string { return t.In(p.Zone).Format("2 Jan 2006 15:04:05 MST") },
 	"exact":   func(p place, t time.Time) string { return t.In(p.Zone).Format("2006-01-02 15:04:05 -0700") },
 	"ago":     func(p place, t time.Time) string { return ago(p.Now.Sub(t)) },
 	"span":    span,

@@ -3,7 +3,7 @@
 // HTML shows: what the Content-Security-Policy stops, errors of scripts, pages that are
 // wider than a telephone, and what axe-core finds in each page and colour.
 //
-//	go test ./cmd/postvet/internal/web/browser -run TestPages -pictures contrib/web/pictures
+//	go test ./cmd/postvet/internal/web/browser -run TestPages -pictures "$PWD/contrib/web/pictures"
 //
 // also takes the pictures of the README. Without Chromium the tests are skipped.
 package browser

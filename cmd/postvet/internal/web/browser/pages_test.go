@@ -75,6 +75,7 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
+	t.Run("on paper", func(t *testing.T) { b.open(t).print(s.url) })
 }
 
 // fits tells what is wider than the page.

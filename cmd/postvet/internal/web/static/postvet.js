@@ -28,3 +28,13 @@ if (navigator.clipboard) {
     });
   }
 }
+
+// On paper all evidence is open, also in browsers that cannot open it by style alone.
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("main details:not([open], .numbers)")];
+  for (const fold of opened) fold.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const fold of opened) fold.open = false;
+});
