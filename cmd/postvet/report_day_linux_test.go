@@ -254,7 +254,7 @@ func (d *reportDay) open(t *testing.T, now func() time.Time) *reportstore.Store 
 // second.
 func (d *reportDay) awaitCounts(t *testing.T) {
 	t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(patience)
 	for { // the file must be the service's, which runs as another user
 		if _, err := os.Stat(d.file()); err == nil {
 			break

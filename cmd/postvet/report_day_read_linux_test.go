@@ -61,7 +61,7 @@ func (k *signingKey) sign(t *testing.T, message []byte, domain string) []byte {
 func (d *reportDay) awaitBounce(t *testing.T) {
 	t.Helper()
 	s := d.open(t, time.Now)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		all, err := s.Deliveries(t.Context(), reportstore.Query{Address: gone})
 		if err != nil || len(all) != 1 {
 			t.Fatal(err, all)

@@ -32,7 +32,7 @@ func TestFleet(t *testing.T) {
 	}
 	until := func(what string, args ...string) string {
 		t.Helper()
-		for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 			_, out, errOut := runIn(t, args...)
 			if strings.Contains(out, what) {
 				return out

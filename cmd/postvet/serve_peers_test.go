@@ -26,13 +26,13 @@ import (
 
 // warmZone has all that the message of warmMessage needs, and nothing of it is negative.
 const warmZone = `
-warm.example. 60 IN SOA ns.warm.example. hm.warm.example. 1 2 3 4 5
-warm.example. 60 MX 10 mx.warm.example.
-warm.example. 60 TXT "v=spf1 ip4:192.0.2.7 -all"
-mx.warm.example. 60 TXT "v=spf1 ip4:192.0.2.7 -all"
-mx.warm.example. 60 A 192.0.2.7
-7.2.0.192.in-addr.arpa. 60 PTR mx.warm.example.
-_dmarc.warm.example. 60 TXT "v=DMARC1; p=reject; psd=n"
+warm.example. 600 IN SOA ns.warm.example. hm.warm.example. 1 2 3 4 5
+warm.example. 600 MX 10 mx.warm.example.
+warm.example. 600 TXT "v=spf1 ip4:192.0.2.7 -all"
+mx.warm.example. 600 TXT "v=spf1 ip4:192.0.2.7 -all"
+mx.warm.example. 600 A 192.0.2.7
+7.2.0.192.in-addr.arpa. 600 PTR mx.warm.example.
+_dmarc.warm.example. 600 TXT "v=DMARC1; p=reject; psd=n"
 `
 
 const warmMessage = "From: ann@warm.example\r\nSubject: warm\r\nDate: Sun, 29 Nov 2026 08:00:00 +0000\r\nMessage-ID: <1@warm.example>\r\n\r\nHello\r\n"
@@ -150,13 +150,15 @@ func TestCacheThroughPipe(t *testing.T) {
 	if q := p.queries(); len(q) != 0 {
 		t.Errorf("asked %v", q)
 	}
+	began := time.Now()
 	theirs, ours := p.shown("1"), p.shown("2")
+	most := 1 + time.Since(began).Seconds()
 	if len(ours) < 5 {
 		t.Errorf("only %d answers", len(ours))
 	}
 	for name, a := range ours {
 		// The first was asked before, so it has a little more left.
-		if d := theirs[name].ExpiresSeconds - a.ExpiresSeconds; !a.FromPeer || a.ExpiresSeconds < 30 || d < 0 || d > 1 {
+		if d := theirs[name].ExpiresSeconds - a.ExpiresSeconds; !a.FromPeer || a.ExpiresSeconds < 300 || d < 0 || d > most {
 			t.Errorf("%s: %+v, there %+v", name, a, theirs[name])
 		}
 	}
@@ -197,7 +199,7 @@ func TestCacheThroughPipe(t *testing.T) {
 func TestCacheEndsOnTime(t *testing.T) {
 	t.Parallel()
 	p := startFirst(t, "")
-	p.dns.SetZone(strings.ReplaceAll(warmZone, " 60 ", " 4 "))
+	p.dns.SetZone(strings.ReplaceAll(warmZone, " 600 ", " 4 "))
 	if _, err := asked[control.Flushed](t, p.control("1"), control.Request{Do: control.DoCacheFlush, All: true}); err != nil {
 		t.Fatal(err)
 	}

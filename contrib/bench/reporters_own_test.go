@@ -35,7 +35,7 @@ func ownReports(t *testing.T, bin string, cases []Case) []string {
 	}
 	want := expectedReports(cases).sum().messages
 	var domains []string
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		domains = nil
 		counted := int64(0)
 		for line := range strings.Lines(postvet("list", "--json", "--state", "open", "--limit", "0")) {

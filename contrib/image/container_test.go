@@ -210,7 +210,7 @@ func (c container) serves(t *testing.T) {
 	began := time.Now()
 	p, log := c.start(t, state, environ...)
 	reply := send(t, postfix, realmta.Stranger, "x@"+realmta.Bank, "first")
-	if took := time.Since(began); reply.Code != 550 || took > 5*time.Second {
+	if took := time.Since(began); reply.Code != 550 || took > 20*time.Second { // 1 s on a machine that does nothing else
 		t.Errorf("a forgery got %v after %v", reply, took)
 	} else {
 		t.Logf("the first verdict came %v after the start", took.Round(time.Millisecond))
@@ -315,7 +315,7 @@ func (c container) mistakes(t *testing.T) {
 		began := time.Now()
 		code, out := c.ask(t, tc.volume, tc.environ, tc.args...)
 		last := out[strings.LastIndex(strings.TrimSuffix(out, "\n"), "\n")+1:]
-		if code != tc.code || !strings.HasPrefix(last, tc.want) || time.Since(began) > 10*time.Second {
+		if code != tc.code || !strings.HasPrefix(last, tc.want) || time.Since(began) > 30*time.Second {
 			t.Errorf("%s: exit code %d after %v, want %d\n%s", name, code, time.Since(began), tc.code, out)
 		}
 	}

@@ -98,7 +98,7 @@ func (a *keyAdmin) transfer() {
 		a.t.Fatal(err)
 	}
 	var err error
-	for range 200 { // it answers for other zones before it has this one
+	for range 1200 { // it answers for other zones before it has this one
 		if _, err = authority.Ask(a.t.Context(), a.secondary.setting.addr, "example.org"); err == nil {
 			return
 		}

@@ -140,7 +140,7 @@ func shipped(t testing.TB, d *Database, name string) []int64 {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(25 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(25 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("it takes too long: %s", what)
 		}
