@@ -87,6 +87,7 @@ var webParts = []JSONObject{
 		{"would", ""},
 		{"reasons", "see reason"},
 		{"chart", "the last 24 hours; see bars"},
+		{"chart_problem", "why there is no chart, if the hours could not be read"},
 	}},
 	{"reason", "Why messages were not simply accepted.", [][2]string{
 		{"rule", "the rule"},

@@ -174,7 +174,7 @@ func (h *Handler) recallDomain(q *request, p *domainPage) {
 	note := func(what string, err error) {
 		p.Notes = append(p.Notes, what+" cannot be shown. "+h.problemOf(q, err).words())
 	}
-	all, err := h.opt.Source.DomainRecords(q.ctx, p.Name)
+	all, err := part(q, q.within(), func(q *request) ([]rows.Published, error) { return h.opt.Source.DomainRecords(q.ctx, p.Name) })
 	if err != nil {
 		note("The records that mail has met", err)
 	}
@@ -183,7 +183,9 @@ func (h *Handler) recallDomain(q *request, p *domainPage) {
 	if more := len(all) - maxRecords; more > 0 {
 		p.Notes = append(p.Notes, layout.Count(more, "older record")+" not shown.")
 	}
-	if p.Changes, err = h.opt.Source.DomainChanges(q.ctx, p.Name, p.Period.Since); err != nil {
+	if p.Changes, err = part(q, q.within(), func(q *request) (*domainhistory.Changes, error) {
+		return h.opt.Source.DomainChanges(q.ctx, p.Name, p.Period.Since)
+	}); err != nil {
 		note("Changes of the records", err)
 	}
 	if p.Changes == nil {
@@ -194,7 +196,9 @@ func (h *Handler) recallDomain(q *request, p *domainPage) {
 	}
 	p.Changes.Records = p.Changes.Records[:min(len(p.Changes.Records), maxChanges)]
 	p.Changes.Errors = p.Changes.Errors[:min(len(p.Changes.Errors), maxChanges)]
-	if p.Patterns, err = h.opt.Source.DomainPatterns(q.ctx, p.Name); err != nil {
+	if p.Patterns, err = part(q, q.left(), func(q *request) (*domainhistory.Patterns, error) {
+		return h.opt.Source.DomainPatterns(q.ctx, p.Name)
+	}); err != nil {
 		note("What was learned of its mail", err)
 	}
 	if x := p.Patterns; x != nil {
@@ -204,6 +208,9 @@ func (h *Handler) recallDomain(q *request, p *domainPage) {
 		}
 	}
 }
+
+// leadsOn reports whether the page itself has a link that goes on.
+func (p *domainPage) leadsOn() bool { return p.Looked.GoOn != "" && len(p.Clients) == 0 }
 
 // sentence says what is the matter with the domain.
 func (p *domainPage) sentence(oldest time.Time) string {

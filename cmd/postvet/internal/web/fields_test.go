@@ -117,7 +117,7 @@ func (f *filler) fill(v reflect.Value, path string, depth int) {
 func TestFields(t *testing.T) {
 	t.Parallel()
 	h := newTest(source{})
-	q := &request{ctx: t.Context(), http: httptest.NewRequest(http.MethodGet, "/x", nil), zone: time.UTC, now: testNow, user: access.User{Role: access.Admin}}
+	q := &request{ctx: t.Context(), http: httptest.NewRequest(http.MethodGet, "/x", nil), zone: time.UTC, now: testNow, time: &allowance{cut: true}, user: access.User{Role: access.Admin}}
 	for name := range templates() {
 		x, ok := shown[name]
 		if !ok {
@@ -197,7 +197,7 @@ func TestFrame(t *testing.T) {
 	h := New(Options{Source: source{}, Gate: socketRights{}, Version: hostile, Node: hostile, Base: "/postvet", Now: func() time.Time { return testNow }})
 	r := httptest.NewRequest(http.MethodGet, "/status", nil)
 	r.URL.Path, r.URL.RawQuery = "/status"+hostile, hostile
-	q := &request{ctx: t.Context(), http: r, zone: time.UTC, now: testNow, user: access.User{Name: hostile, Session: hostile, Address: hostile, Role: access.Admin}}
+	q := &request{ctx: t.Context(), http: r, zone: time.UTC, now: testNow, time: &allowance{cut: true}, user: access.User{Name: hostile, Session: hostile, Address: hostile, Role: access.Admin}}
 	w := httptest.NewRecorder()
 	h.write(w, q, http.StatusOK, "forget", h.view(q, page{title: hostile, template: "forget"}, &forgetPage{}))
 	if w.Code != http.StatusOK || w.Body.Len() < 1000 {

@@ -62,7 +62,9 @@ type fleetLine struct {
 }
 
 func (h *Handler) fleet(q *request) (any, error) {
-	p := &fleetPage{Fleet: h.opt.Source.Fleet(q.ctx)}
+	asking, cancel := q.bounded(q.left())
+	p := &fleetPage{Fleet: h.opt.Source.Fleet(asking.ctx)}
+	cancel()
 	p.Shipping = h.facts(q).Journal.Shipping
 	if p.Shipping != nil {
 		p.Lost = sum(p.Shipping.Lost)

@@ -159,7 +159,7 @@ func TestStreams(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	q := &request{http: httptest.NewRequest(http.MethodGet, "/live", nil), user: access.User{Name: "bob"}, zone: testNow.Location()}
+	q := &request{http: httptest.NewRequest(http.MethodGet, "/live", nil), user: access.User{Name: "bob"}, zone: testNow.Location(), time: &allowance{}}
 	if _, ok := h.openStream(w, q); ok || w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "Too many watch") {
 		t.Errorf("the one too many: %v, %d", ok, w.Code)
 	}

@@ -3,6 +3,8 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
 	"time"
@@ -47,7 +49,7 @@ func TestNameForwarders(t *testing.T) {
 		return page, nil
 	}})
 	p := &forwarders{Lines: []relay{{Network: "192.0.2.0/24"}, {Network: "2001:db8::/48"}, {Network: "198.51.100.0/24"}}}
-	h.nameForwarders(&request{ctx: t.Context(), now: testNow}, p, time.Second)
+	h.nameForwarders(h.newRequest(httptest.NewRequest(http.MethodGet, "/forwarders", nil)), p, time.Second)
 	if diff := cmp.Diff([]named{{"list0.example", 10}, {"list1.example", 9}, {"list2.example", 8}, {"list3.example", 7}, {"list4.example", 6}}, p.Lines[0].Lists); diff != "" {
 		t.Errorf("lists: %s", diff)
 	}

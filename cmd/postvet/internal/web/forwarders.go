@@ -59,7 +59,7 @@ func (h *Handler) forwarders(q *request) (any, error) {
 		p.Lines = append(p.Lines, x)
 	}
 	if len(p.Lines) > 0 {
-		h.nameForwarders(q, p, q.within()/2)
+		h.nameForwarders(q, p, q.left())
 	}
 	p.Notes = append(p.Notes, notes...)
 	switch n := len(p.Lines); {

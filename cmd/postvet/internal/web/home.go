@@ -49,6 +49,8 @@ type today struct {
 	Reasons []reason `json:"reasons"`
 	// Chart is nil if the hours are not counted.
 	Chart *chart.Bars `json:"chart,omitempty"`
+	// Undrawn says why there is no chart, "" if there is one.
+	Undrawn string `json:"chart_problem,omitempty"`
 }
 
 // reason is why messages were not plainly accepted.
@@ -72,6 +74,9 @@ func (h *Handler) home(q *request) (any, error) {
 	p.Today.Since = midnight(q.now, q.zone)
 	h.fillToday(q, p)
 	h.fillNewSenders(q, p)
+	if p.Today.Known {
+		p.Today.draw(h, q)
+	}
 	p.Nodes = q.nodes.told()
 	p.Well = len(p.Findings) == 0 && len(p.Unknown) == 0
 	p.Level, p.Sentence = p.level(), p.sentence()
@@ -97,7 +102,7 @@ func (h *Handler) fillToday(q *request, p *home) {
 		p.Unknown = append(p.Unknown, "the mail of today")
 		return
 	}
-	ranking, err := h.top(q, counts.Query{Kind: counts.Rule, By: counts.All, Since: t.Since, Until: q.now, Limit: counts.MaxLimit, Within: quickly})
+	ranking, err := h.top(q, counts.Query{Kind: counts.Rule, By: counts.All, Since: t.Since, Until: q.now, Limit: counts.MaxLimit, Within: q.within()})
 	if err != nil {
 		why := h.problemOf(q, h.unreadable(q, err))
 		t.Problem = why.words()
@@ -121,14 +126,26 @@ func (h *Handler) fillToday(q *request, p *home) {
 	}
 	t.Reasons = reasonsOf(ranking.Lines)
 	t.Sentence = t.sentence()
+	h.findOwnDomains(q, p)
+}
+
+// draw draws the last 24 hours.
+func (t *today) draw(h *Handler, q *request) {
 	hours := counts.SeriesQuery{Since: q.now.Add(-24 * time.Hour), Until: q.now, Step: time.Hour}
-	if series, err := h.series(q, hours); err == nil {
-		t.Chart = outcomesOf("Messages of the last 24 hours", series)
+	series, err := h.series(q, hours)
+	if err != nil {
+		t.Undrawn = h.problemOf(q, h.unreadable(q, err)).words()
+		return
 	}
+	t.Chart = outcomesOf("Messages of the last 24 hours", series)
+}
+
+// findOwnDomains adds who sends in the name of our own domains today, and did not before.
+func (h *Handler) findOwnDomains(q *request, p *home) {
 	if len(p.Facts.OwnDomains) == 0 {
 		return
 	}
-	own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: t.Since, Until: q.now, Limit: counts.MaxLimit, Within: quickly / 2})
+	own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: p.Today.Since, Until: q.now, Limit: counts.MaxLimit, Within: q.within()})
 	if err != nil || !own.Complete {
 		p.Unknown = append(p.Unknown, "who sends in the name of your domains")
 		if own.FormerSince.IsZero() { // nothing is known of the time before

@@ -29,19 +29,22 @@ func (s *hurriedSource) Facts(ctx context.Context) Facts {
 	return f
 }
 
+// aSearch is the share of a page's time that its first search has.
+func aSearch(all time.Duration) time.Duration { return all * 2 / 3 }
+
 // TestSearchesAreQuick: each search has its page at once. Only a reader who goes on with a search
 // waits.
 func TestSearchesAreQuick(t *testing.T) {
 	t.Parallel()
 	k := startKept(t)
 	for path, most := range map[string]time.Duration{
-		"/messages": quickly, "/messages?q=4X17ABCDEF": quickly, "/messages?q=%3Cx%40example.org%3E": quickly, "/messages?q=ann%40example.org": quickly,
-		"/messages?q=192.0.2.1": quickly, "/held": quickly, "/domains/example.org?range=quarter": quickly,
-		"/messages?q=4X17ABCDEF&wait=long": patiently, "/held?wait=long": patiently,
+		"/messages": aSearch(quickly), "/messages?q=4X17ABCDEF": aSearch(quickly), "/messages?q=%3Cx%40example.org%3E": aSearch(quickly), "/messages?q=ann%40example.org": aSearch(quickly),
+		"/messages?q=192.0.2.1": aSearch(quickly), "/held": aSearch(quickly), "/domains/example.org?range=quarter": aSearch(quickly),
+		"/messages?q=4X17ABCDEF&wait=long": aSearch(patiently), "/held?wait=long": aSearch(patiently),
 	} {
 		s := &hurriedSource{keptSource: k}
 		w := get(t, newTest(s), path)
-		if s.longest == 0 || s.longest > most || most == patiently && s.longest <= quickly {
+		if s.longest == 0 || s.longest > most || most == aSearch(patiently) && s.longest <= quickly {
 			t.Errorf("%s: %d, may take %v, want %v", path, w.Code, s.longest, most)
 		}
 	}

@@ -44,6 +44,9 @@ func (l *listing) set(found rows.Page, path func(changes ...any) string) {
 	}
 }
 
+// leadsOn reports whether the page itself has a link that goes on.
+func (l listing) leadsOn() bool { return l.GoOn != "" }
+
 // unreadFile says that a file of the journal is missing in what a page shows.
 func unreadFile(name string) string {
 	return "The file " + foreign.Terminal(name, 120) + " of the journal cannot be read; \"postvet journal verify\" says why."

@@ -75,7 +75,7 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) writeLogin(w http.ResponseWriter, r *http.Request, status int, l login) {
-	q := &request{ctx: r.Context(), http: r, zone: zoneOf(r), now: h.opt.Now()}
+	q := h.newRequest(r)
 	h.write(w, q, status, "login", h.view(q, page{title: "Log in"}, l))
 }
 
@@ -87,7 +87,7 @@ func (h *Handler) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if problem := h.forms.read(w, r, maxLogInForm); problem != nil {
-		h.fail(w, &request{ctx: r.Context(), http: r, zone: zoneOf(r), now: h.opt.Now()}, problem)
+		h.fail(w, h.newRequest(r), problem)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pageTime)

@@ -126,9 +126,9 @@ func (h *Handler) find(q *request, queries []rows.Query, within time.Duration) (
 
 // history asks for a page of messages, of what is found within a time.
 func (h *Handler) history(q *request, query rows.Query, within time.Duration) (rows.Page, error) {
-	q, cancel := q.bounded(within)
-	defer cancel()
-	return askedQuery[rows.Page](h, q, control.Request{Do: control.DoHistory}, query)
+	return part(q, within, func(q *request) (rows.Page, error) {
+		return askedQuery[rows.Page](h, q, control.Request{Do: control.DoHistory}, query)
+	})
 }
 
 // askedQuery has the source carry out a request that has a query, and returns its result.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,7 +84,7 @@ func newSenderFinding(s *sources.Summary, all []*sources.Source) finding {
 // fillNewSenders adds what the reports of others say of new senders in the name of our domains,
 // as far as they are read.
 func (h *Handler) fillNewSenders(q *request, p *home) {
-	ctx, cancel := context.WithTimeout(q.ctx, localTime)
+	q, cancel := q.bounded(q.within())
 	defer cancel()
 	unread := 0
 	for i, name := range p.Facts.OwnDomains {
@@ -93,7 +92,7 @@ func (h *Handler) fillNewSenders(q *request, p *home) {
 		if !ok || i >= maxOwn {
 			continue
 		}
-		known, err := h.opt.Source.KnownSenders(ctx, name)
+		known, err := h.opt.Source.KnownSenders(q.ctx, name)
 		switch all := newSenders(known.Summary, q.now); {
 		case errors.Is(err, ErrNoReports):
 			return

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
@@ -25,6 +24,9 @@ type nodes struct {
 	Choices []option `json:"choices"`
 
 	names []string
+	// answered is true if their database has answered. What it does not answer later is
+	// missing on the page, which never has numbers of this node beside those of all nodes.
+	answered bool
 }
 
 // maxChoices bounds the nodes that a page offers.
@@ -49,30 +51,36 @@ func ofNodes[T any](h *Handler, q *request, of *counts.Nodes, ask func(*request)
 		return ofThis(q, ask)
 	}
 	*of = counts.Nodes{Fleet: true, Node: n.Chosen}
-	within := q.within() + databaseTime
-	bounded, cancel := q.bounded(within)
-	answer, err := ask(bounded)
-	cancel()
+	within := q.left()
+	if !n.answered {
+		within = q.within() // the rest is for the numbers of this node
+	}
+	answer, err := part(q, within, ask)
 	var refusal *control.Refusal
 	switch {
-	case err == nil, q.ctx.Err() != nil, errors.As(err, &refusal) && refusal.Code == control.CodeRequest:
+	case err == nil:
+		n.answered = true
+		return answer, nil
+	case n.answered, q.ctx.Err() != nil, errors.As(err, &refusal) && refusal.Code == control.CodeRequest:
 		return answer, err
 	case errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("it does not answer within %s", within)
+		err, q.time.cut = errLate, true
 	}
 	n.Away = foreign.Terminal(err.Error(), 300)
 	*of = counts.Nodes{}
 	return ofThis(q, ask)
 }
 
-// ofThis asks for counts of this node. A page that could not read them does not try again.
+// errLate is why the database of all nodes is taken as away.
+var errLate = errors.New("it does not answer in the time of a page")
+
+// ofThis asks for counts of this node. A page that could not read them does not try again: another
+// process may have locked them. Something of its time is left then.
 func ofThis[T any](q *request, ask func(*request) (T, error)) (answer T, err error) {
 	if q.uncounted != nil {
 		return answer, q.uncounted
 	}
-	bounded, cancel := q.bounded(q.within() + localTime)
-	defer cancel()
-	answer, err = ask(bounded)
+	answer, err = part(q, q.left()*5/6, ask)
 	q.uncounted = err
 	return answer, err
 }
@@ -82,6 +90,7 @@ func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {
 	return ofNodes(h, q, &query.Nodes, func(q *request) (counts.Ranking, error) {
 		r, err := askedQuery[counts.Ranking](h, q, control.Request{Do: control.DoTop}, query)
 		q.nodes.know(r.Nodes)
+		q.time.cut = q.time.cut || err == nil && !r.Complete
 		return r, err
 	})
 }

@@ -75,15 +75,17 @@ func (h *Handler) own(q *request) (any, error) {
 		names = names[:maxOwn]
 	}
 	ready, already, unfinished := 0, 0, 0
-	until := time.Now().Add(q.within())
-	reading, cancel := context.WithTimeout(q.ctx, reportTime)
+	// The rest is for the counts, if the store of reports does not answer.
+	within := q.within()
+	until := time.Now().Add(within)
+	reading, cancel := q.bounded(within)
 	defer cancel()
 	for _, name := range names {
 		name, ok := message.NormalizeDomain(name)
 		if !ok {
 			continue
 		}
-		d := h.ownDomain(reading, q, name, max(0, time.Until(until)))
+		d := h.ownDomain(reading.ctx, q, name, max(0, time.Until(until)))
 		if !d.Complete {
 			unfinished++
 		}

@@ -21,6 +21,9 @@ type extent struct {
 	nothing bool
 }
 
+// leadsOn reports whether the page itself has a link that goes on.
+func (e extent) leadsOn() bool { return e.GoOn != "" }
+
 // rank asks for the names with most messages in a period. A page without them has nothing to
 // show, so that an error is one of the page. If the time is over before all is ranked, the period
 // becomes shorter. notes say what the ranking lacks.

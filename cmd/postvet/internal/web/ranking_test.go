@@ -68,12 +68,12 @@ func TestRankingOfNewest(t *testing.T) {
 		}
 		holds(t, path, w.Body.String(), x.has...)
 		lacks(t, path, w.Body.String(), x.without...)
-		want := quickly
+		most, least := quickly*2/3, time.Duration(0)
 		if strings.Contains(path, "wait=long") {
-			want = patiently
+			most, least = patiently*2/3, quickly
 		}
-		if len(within) != 1 || within[0] != want {
-			t.Errorf("%s: ranked within %v, want %v", path, within, want)
+		if len(within) != 1 || within[0] > most || within[0] <= least {
+			t.Errorf("%s: ranked within %v, want %v to %v", path, within, least, most)
 		}
 		place, query, _ := strings.Cut(path, "?")
 		var page struct {
@@ -84,7 +84,7 @@ func TestRankingOfNewest(t *testing.T) {
 		if err := json.Unmarshal(get(t, newTest(s), place+".json?"+query).Body.Bytes(), &page); err != nil || page.Complete == nil || *page.Complete || page.Searched.IsZero() {
 			t.Errorf("%s as JSON: %+v, %v", path, page, err)
 		}
-		if !strings.HasPrefix(page.GoOn, place+"?") && want == quickly {
+		if !strings.HasPrefix(page.GoOn, place+"?") && least == 0 {
 			t.Errorf("%s goes on at %q", path, page.GoOn)
 		}
 	}
@@ -94,7 +94,7 @@ func TestRankingOfNewest(t *testing.T) {
 func TestUncounted(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	q := &request{ctx: t.Context(), http: httptest.NewRequest(http.MethodGet, "/own", nil)}
+	q := newTest(nil).newRequest(httptest.NewRequest(http.MethodGet, "/own", nil))
 	for range 3 {
 		if _, err := ofThis(q, func(*request) (int, error) { asked++; return 0, http.ErrHandlerTimeout }); !errors.Is(err, http.ErrHandlerTimeout) {
 			t.Errorf("error %v", err)

@@ -54,7 +54,7 @@ const (
 )
 
 func (h *Handler) reportsIn(q *request) (any, error) {
-	q, cancel := q.bounded(reportTime)
+	q, cancel := q.bounded(q.left())
 	defer cancel()
 	p := &reportsIn{Lines: []receivedRow{}, Notes: []string{}}
 	p.Kind, p.Kinds = options(q.get("kind"), option{Title: "all"}, option{Word: "aggregate", Title: "aggregate"}, option{Word: "failure", Title: "failure"}, option{Word: "tls", Title: "TLS"})
@@ -152,7 +152,7 @@ type recordLine struct {
 var errEnough = errors.New("enough records")
 
 func (h *Handler) reportIn(q *request) (any, error) {
-	q, cancel := q.bounded(reportTime)
+	q, cancel := q.bounded(q.left())
 	defer cancel()
 	id, err := strconv.ParseInt(q.segment("id"), 10, 64)
 	if err != nil || id <= 0 {

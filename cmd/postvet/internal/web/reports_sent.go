@@ -68,7 +68,7 @@ type suppressionRow struct {
 var problemStates = []reports.State{reports.Bounced, reports.Expired, reports.Refused, reports.Suppressed, reports.Deferred}
 
 func (h *Handler) reportsSent(q *request) (any, error) {
-	q, cancel := q.bounded(reportTime)
+	q, cancel := q.bounded(q.left())
 	defer cancel()
 	p := &reportsSent{Lines: []sentRow{}, Counts: []named{}, Suppressed: []suppressionRow{}, Notes: []string{}}
 	p.State, p.States = options(q.get("state"), option{Title: "all"}, option{Word: "problems", Title: "not arrived"}, option{Word: "waiting", Title: "waiting"}, option{Word: "done", Title: "done"})
@@ -177,7 +177,7 @@ type reportSent struct {
 }
 
 func (h *Handler) reportSent(q *request) (any, error) {
-	q, cancel := q.bounded(reportTime)
+	q, cancel := q.bounded(q.left())
 	defer cancel()
 	id := q.segment("id")
 	store, err := h.reportStore(q)

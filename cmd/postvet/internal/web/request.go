@@ -23,6 +23,8 @@ type request struct {
 	zone *time.Location
 	now  time.Time
 	json bool
+	// time is what the page has for reading.
+	time *allowance
 	// known are the facts of the page; nil until one asks for them.
 	known *Facts
 	// nodes are those of the numbers of the page, once asksNodes is true.
@@ -30,6 +32,13 @@ type request struct {
 	asksNodes bool
 	// uncounted is why the counts of this node cannot be read; nil if they can.
 	uncounted error
+}
+
+// newRequest returns a request that begins now.
+func (h *Handler) newRequest(r *http.Request) *request {
+	q := &request{ctx: r.Context(), http: r, zone: zoneOf(r), now: h.opt.Now()}
+	q.time = q.allow()
+	return q
 }
 
 // facts returns what the service knows of itself as the page begins. They are read once: each

@@ -18,7 +18,8 @@ import (
 
 // begin identifies the user of a request, and refuses one who may not see the page.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, role access.Role, asJSON bool) (*request, bool) {
-	q := &request{ctx: r.Context(), http: r, zone: zoneOf(r), now: h.opt.Now(), json: asJSON}
+	q := h.newRequest(r)
+	q.json = asJSON
 	user, err := h.opt.Gate.Identify(r)
 	user.Token = h.forms.token(user)
 	q.user = user

@@ -108,9 +108,14 @@ func (h *Handler) story(q *request) (any, error) {
 
 // tell asks for stories.
 func (h *Handler) tell(q *request, query rows.Query, dns bool) (control.Stories, error) {
-	q, cancel := q.bounded(askTime)
-	defer cancel()
-	return askedQuery[control.Stories](h, q, control.Request{Do: control.DoExplain, NoDNS: !dns}, query)
+	within := q.within()
+	if dns {
+		within = askTime
+		defer q.lend(askTime)()
+	}
+	return part(q, within, func(q *request) (control.Stories, error) {
+		return askedQuery[control.Stories](h, q, control.Request{Do: control.DoExplain, NoDNS: !dns}, query)
+	})
 }
 
 // noStory says that a message is not kept.
@@ -177,7 +182,7 @@ func (h *Handler) findNearby(q *request, p *storyPage) {
 	}
 	const most = 5
 	near := func(since, until time.Time) []*rows.Row {
-		page, err := h.history(q, rows.Query{Domain: author, Since: since, Until: until, Limit: 200, Fleet: r.Node != "", Node: r.Node}, quickly/4)
+		page, err := h.history(q, rows.Query{Domain: author, Since: since, Until: until, Limit: 200, Fleet: r.Node != "", Node: r.Node}, q.within()/2)
 		if err != nil {
 			return nil // the story does not need them
 		}

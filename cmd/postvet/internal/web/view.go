@@ -22,6 +22,9 @@ type view struct {
 	Place place
 	// Zones are the other time zones that can be chosen.
 	Zones []string
+	// GoOn is the page with what this one had no time to read, "" if nothing is missing or the
+	// page leads there itself.
+	GoOn string
 	// Node and Version stand in the head and the foot.
 	Node, Version string
 
@@ -59,6 +62,9 @@ func (h *Handler) view(q *request, p page, data any) view {
 			_, ok := h.offered(path, q.user)
 			return ok
 		},
+	}
+	if leads, ok := data.(interface{ leadsOn() bool }); q.time.cut && (!ok || !leads.leadsOn()) {
+		v.GoOn = q.goOn()
 	}
 	if p.template != "" {
 		v.JSON = jsonPath(q.http.URL.Path, q.http.URL.RawQuery)
