@@ -55,7 +55,8 @@ func (r *Resolver) Import(from io.Reader, o Origin) (Imported, error) {
 	if err := in.read(from); err != nil {
 		return Imported{}, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
-	now := r.now()
+	now := r.now() // before the clock that says what has passed, so that no answer gains time
+	in.measure()
 	for i := range in.staged {
 		if !r.flights.unlessFlushed(flushes, func() { in.put(&in.staged[i], now) }) {
 			return in.done, errFlushed
@@ -69,7 +70,8 @@ type importer struct {
 	r       *Resolver
 	origin  Origin
 	trusted bool
-	passed  time.Duration // since the snapshot was taken
+	taken   time.Time     // when the snapshot was taken, by the clock of the machine that did
+	passed  time.Duration // since then
 	staged  []saved
 	limit   int64 // octets of memory that further answers may take
 	done    Imported
@@ -94,13 +96,14 @@ func (in *importer) readAll(from *hashedReader) error {
 	if _, err := io.ReadFull(from, head[:]); err != nil {
 		return err
 	}
-	taken, err := readHeader(head[:])
-	if err != nil {
+	var err error
+	if in.taken, err = readHeader(head[:]); err != nil {
 		return err
 	}
-	if in.passed, err = in.age(taken); err != nil {
-		return err
+	if ahead := in.taken.Sub(in.r.wallClock()); in.origin.Asked.IsZero() && ahead > maxSkew {
+		return fmt.Errorf("taken %v in the future: one of the clocks is wrong", ahead.Round(time.Second))
 	}
+	in.measure()
 	if err := readAnswers(from, in.stage); err != nil {
 		return err
 	}
@@ -116,22 +119,16 @@ func (in *importer) readAll(from *hashedReader) error {
 	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
-	if !in.origin.Asked.IsZero() { // it was on its way for so long
-		in.passed = in.r.wallClock().Sub(in.origin.Asked)
-	}
 	return nil
 }
 
-// age returns how old a snapshot is. taken is by the clock of the machine that took it.
-func (in *importer) age(taken time.Time) (time.Duration, error) {
+// measure notes how old the snapshot is, to which its way here adds.
+func (in *importer) measure() {
+	since := in.taken
 	if !in.origin.Asked.IsZero() {
-		return 0, nil
+		since = in.origin.Asked
 	}
-	passed := in.r.wallClock().Sub(taken)
-	if passed < -maxSkew {
-		return 0, fmt.Errorf("taken %v in the future: one of the clocks is wrong", (-passed).Round(time.Second))
-	}
-	return max(passed, 0), nil
+	in.passed = max(in.r.wallClock().Sub(since), 0)
 }
 
 // stage keeps an answer until the whole snapshot is read.

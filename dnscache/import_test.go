@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
 // exported returns the snapshot of a cache for another one.
@@ -81,6 +82,53 @@ func TestImport(t *testing.T) {
 	clock.advance(time.Second)
 	if a := warm.Lookup(t.Context(), "text.example.test", dnscache.TXT); a.Outcome != dnscache.ServFail {
 		t.Errorf("after its end: %v, stale %v", a.Outcome, a.Stale)
+	}
+}
+
+// slowPipe gives a snapshot, of which the half comes two minutes later.
+type slowPipe struct {
+	clock  *clock
+	halves [][]byte
+}
+
+func (p *slowPipe) Read(b []byte) (int, error) {
+	if len(p.halves) == 0 {
+		return 0, io.EOF
+	}
+	if len(p.halves) == 1 {
+		p.clock.advance(2 * time.Minute)
+	}
+	n := copy(b, p.halves[0])
+	if p.halves[0] = p.halves[0][n:]; len(p.halves[0]) == 0 {
+		p.halves = p.halves[1:]
+	}
+	return n, nil
+}
+
+// TestImportIsSlow: the time that a snapshot takes on its way is none that its answers gain,
+// whichever clock says how old it is.
+func TestImportIsSlow(t *testing.T) {
+	t.Parallel()
+	for name, asked := range map[string]func(*clock) time.Time{
+		"by the clock of the other machine": func(*clock) time.Time { return time.Time{} },
+		"by our clock":                      (*clock).now,
+	} {
+		s, r, clock := fixture(t, "a.test. 300 TXT x", dnscache.Options{})
+		r.Lookup(t.Context(), "a.test", dnscache.TXT)
+		warm := resolver(t, dnscache.Options{Upstreams: []string{s.Addr()}, Now: clock.now})
+		b := exported(t, r)
+		if done, err := warm.Import(&slowPipe{clock, [][]byte{b[:len(b)/2], b[len(b)/2:]}}, dnscache.Origin{Asked: asked(clock)}); err != nil || done.Loaded != 1 {
+			t.Fatalf("%s: %+v, %v", name, done, err)
+		}
+		s.SetFault("*", "*", dnstest.ServFail)
+		clock.advance(179 * time.Second)
+		if a := warm.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.Found {
+			t.Errorf("%s: before its end: %v", name, a.Outcome)
+		}
+		clock.advance(2 * time.Second)
+		if a := warm.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome == dnscache.Found {
+			t.Errorf("%s: its answer lives longer by its way", name)
+		}
 	}
 }
 

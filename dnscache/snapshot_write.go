@@ -28,9 +28,10 @@ type snapshotReader struct {
 
 // snapshot returns a reader of a snapshot with all answers.
 func (r *Resolver) snapshot() *snapshotReader {
+	taken := r.wallClock() // before the time by which answers end, so that none gains time
 	s := &snapshotReader{r: r, now: r.now(), sum: sha256.New(), left: 1 << 62}
 	header := binary.BigEndian.AppendUint16([]byte(snapshotMagic), snapshotVersion)
-	s.give(binary.BigEndian.AppendUint64(header, uint64(r.wallClock().UnixNano())))
+	s.give(binary.BigEndian.AppendUint64(header, uint64(taken.UnixNano())))
 	return s
 }
 
