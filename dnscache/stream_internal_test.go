@@ -61,6 +61,18 @@ func questionOf(i int) []byte { return fmt.Appendf(nil, "??question %05d", i) }
 
 func TestAnswersInAnyOrder(t *testing.T) {
 	t.Parallel()
+	var dialed uint64
+	for range 3 { // a connection may end while the machine stands still
+		if dialed = answersInAnyOrder(t); dialed == maxStreams {
+			return
+		}
+	}
+	t.Errorf("%d connections", dialed)
+}
+
+// answersInAnyOrder asks many questions at once, and returns for how many connections.
+func answersInAnyOrder(t *testing.T) (dialed uint64) {
+	t.Helper()
 	const n = 40 * maxStreams
 	ss := connections(t, func(_ int, conn net.Conn) {
 		questions := make(chan []byte)
@@ -93,7 +105,7 @@ func TestAnswersInAnyOrder(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			b, id, err := ss.exchange(ctx, questionOf(i))
 			if err != nil || string(b[2:]) != string(questionOf(i)[2:]) || binary.BigEndian.Uint16(b) != id {
@@ -104,14 +116,12 @@ func TestAnswersInAnyOrder(t *testing.T) {
 	wg.Wait()
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	if ss.dialed != maxStreams {
-		t.Errorf("%d connections", ss.dialed)
-	}
 	for _, s := range ss.open {
 		if len(s.waiting) != 0 {
 			t.Errorf("%d still wait", len(s.waiting))
 		}
 	}
+	return ss.dialed
 }
 
 // A server may close a connection at any time, also while a question is sent.
