@@ -16,6 +16,7 @@ import (
 func TestCheckLearned(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	withinDay(t, time.Minute)
 	today := patterns.DayOf(time.Now())
 	for i := range int64(10) {
 		rows := []patterns.Row{{Org: "good.example", Kind: patterns.Network, Name: "192.0.2.0/24", Day: today - i, N: 5}}

@@ -17,6 +17,7 @@ import (
 func TestDomainPatterns(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	withinDay(t, time.Minute)
 	today := patterns.DayOf(time.Now())
 	var all []patterns.Row
 	for i := range int64(10) {

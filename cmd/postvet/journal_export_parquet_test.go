@@ -26,6 +26,7 @@ func TestJournalExportParquet(t *testing.T) {
 	}
 	recorder := journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: store, Every: time.Hour})
 	var refs result.References
+	withinDay(t, time.Minute)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	want := map[string]map[string]string{} // by file, the authors by reference
 	for day := range 3 {

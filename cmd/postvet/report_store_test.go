@@ -38,6 +38,7 @@ const (
 
 func newOutbox(t *testing.T) *outbox {
 	t.Helper()
+	withinDay(t, time.Minute)
 	o := &outbox{dir: t.TempDir(), today: reports.DayOf(time.Now())}
 	o.conf = filepath.Join(o.dir, "postvet.toml")
 	err := os.WriteFile(o.conf, []byte("[report]\ncollect = true\nsubmitter = \"example.net\"\ndirectory = \""+o.dir+"\"\n"), 0o600)

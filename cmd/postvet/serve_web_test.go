@@ -45,6 +45,7 @@ func startWebBy(t *testing.T, resolver, more string) (w *webClient, dir string) 
 // folder of its own. sockets is the folder of its control socket c and its milter socket s.
 func startIdleWeb(t *testing.T, resolver, more string) (w *webClient, sockets, dir string) {
 	t.Helper()
+	withinDay(t, time.Minute) // the first page is about today
 	dir, err := os.MkdirTemp("", "pw") // a short path
 	if err != nil {
 		t.Fatal(err)
