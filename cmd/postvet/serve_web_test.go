@@ -223,6 +223,6 @@ func TestWebToolsAway(t *testing.T) {
 	w, _ := startWebBy(t, "127.0.0.1:1", "timeout = \"300ms\"\n[journal]\ndirectory = \"DIR/j\"\npostgres = \"postgres://postvet@127.0.0.1:1/postvet?sslmode=disable\"\n")
 	w.shows("/fleet", "The database of all nodes cannot be asked at present", "connection refused")
 	w.shows("/status", "127.0.0.1:1", "Database of all nodes")
-	w.shows("/", "Not all is well", "What needs you", "DNS")
+	w.shows("/", "Not all is well", "What needs your attention", "DNS")
 	w.has("check", w.post("/check", http.StatusOK, url.Values{"ip": {"192.0.2.66"}, "message": {testMessage(t, "spoof.eml")}}), "Deferred", "temperror")
 }

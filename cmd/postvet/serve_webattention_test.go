@@ -117,7 +117,7 @@ func TestWebAttentionDropped(t *testing.T) {
 		}
 		m.end(m.content(testMessage(t, "spoof.eml")))
 	}
-	w.needs("journal-dropped", "Messages that it lacks")
+	w.needs("journal-dropped", "Messages not written")
 }
 
 // TestWebAttentionBounced: a report is refused for good by the server that is to send it on.

@@ -9,7 +9,7 @@ var ruleSentences = map[string]string{
 	result.RuleFault:             "Postvet itself failed on the message.",
 	result.RuleOversize:          "The header or the body is larger than allowed.",
 	result.RuleAmbiguousAuthor:   "It is not clear who wrote the message: it has no single author.",
-	result.RuleTempError:         "The DNS failed, so that it stayed open who sent the message.",
+	result.RuleTempError:         "A DNS failure left open who sent the message.",
 	result.RuleDMARCReject:       "Nothing proves that the message comes from its author's domain, which asks to refuse such mail.",
 	result.RuleDMARCQuarantine:   "Nothing proves that the message comes from its author's domain, which asks to treat such mail as suspicious.",
 	result.RuleAuthorOverride:    "You decided yourself about mail of this author's domain.",

@@ -45,20 +45,20 @@ func CarriedOut(c *config.Config) string {
 	case c.Mode == rules.Monitor:
 		return "Postvet only monitors: it notes what it would do, and all mail is delivered."
 	case p.MonitorDomains.Set.HasNames() || p.MonitorRecipients.Set.HasNames() || len(p.MonitorListeners) > 0:
-		return "What Postvet decides is carried out by the mail server, but for some mail that is only monitored."
+		return "The mail server carries out what Postvet decides, but for some mail that is only monitored."
 	}
-	return "What Postvet decides is carried out by the mail server."
+	return "The mail server carries out what Postvet decides."
 }
 
 // OnReject says what becomes of mail that fails and that its author's domain wants refused.
 func OnReject(o rules.OnReject) string {
 	switch o {
 	case rules.RejectJudge:
-		return "Mail that fails DMARC, and that its author's domain wants refused, is refused if something speaks for a forgery and nothing for a mailing list or a forwarder. Other such mail is treated as suspicious."
+		return "If mail fails DMARC and its author's domain asks to refuse it, it is refused if evidence speaks for a forgery, and none for a mailing list or a forwarder. Otherwise it is treated as suspicious."
 	case rules.RejectQuarantine:
-		return "Mail that fails DMARC, and that its author's domain wants refused, is never refused for that alone; it is treated as suspicious."
+		return "If mail fails DMARC and its author's domain asks to refuse it, it is not refused for that alone; it is treated as suspicious."
 	}
-	return "Mail that fails DMARC is refused if its author's domain wants that, also if a mailing list or a forwarder made it fail."
+	return "Mail that fails DMARC is refused if its author's domain asks for that, also if a mailing list or a forwarder made it fail."
 }
 
 func summaryOfQuarantine(q rules.Quarantine) string {

@@ -14,8 +14,8 @@ func TestSummary(t *testing.T) {
 		want       []string
 		without    string
 	}{
-		{"the defaults", "", []string{"something speaks for a forgery", "held in the queue"}, "your own"},
-		{"always", "[policy]\non_reject = \"always\"\nquarantine = \"reject\"\n", []string{"is refused if its author's domain wants that", "Suspicious mail is refused."}, "held"},
+		{"the defaults", "", []string{"evidence speaks for a forgery", "held in the queue"}, "your own"},
+		{"always", "[policy]\non_reject = \"always\"\nquarantine = \"reject\"\n", []string{"is refused if its author's domain asks for that", "Suspicious mail is refused."}, "held"},
 		{"marked only", "[policy]\ndmarc = \"mark\"\n", []string{"only noted"}, "held in the queue"},
 		{
 			"own domains and rules", "[policy]\nown_domains = [\"example.org\"]\non_own_domain = \"reject\"\nspf_fail = \"quarantine\"\n" +
@@ -43,7 +43,7 @@ func TestSummary(t *testing.T) {
 func TestCarriedOut(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                     "is carried out by the mail server.",
+		"":                     "The mail server carries out what Postvet decides.",
 		"mode = \"monitor\"\n": "and all mail is delivered.",
 		"[policy]\nmonitor_domains = [\"a.example\"]\n":                     "but for some mail",
 		"mode = \"monitor\"\n[policy]\nenforce_domains = [\"a.example\"]\n": "but that of some authors",

@@ -43,7 +43,7 @@ var questions = []struct{ path, question string }{
 	{"/held", "Which mail is held, and how is it released?"},
 	{"/check", "What would become of this message?"},
 	{"/domains", "Whose mail fails most, and what is the matter with it?"},
-	{"/forwarders", "Who hands on mail so that it fails, and what if I trusted them?"},
+	{"/forwarders", "Who forwards mail so that it fails, and what if I trusted them?"},
 	{"/own", "Are my own domains ready for a strict policy?"},
 	{"/lookup", "What does the DNS say about a name, and what does the cache have?"},
 	{"/reports/in", "What do others report about my domains?"},

@@ -59,7 +59,7 @@ func (h *Handler) domains(q *request) (any, error) {
 	p := &domains{Notes: []string{}, Lines: []domainLine{}}
 	p.Period, p.Ranges = q.period()
 	p.By, p.Sorts = options(q.get("sort"), option{Word: "failed", Title: "failures"}, option{Word: "share", Title: "share"},
-		option{Word: "change", Title: "change"}, option{Word: "messages", Title: "messages"}, option{Word: "would", Title: "would-be refusals"})
+		option{Word: "change", Title: "change"}, option{Word: "messages", Title: "messages"}, option{Word: "would", Title: "what would be refused"})
 	whole := p.Period
 	query := counts.Query{Kind: counts.Domain, By: counts.Failed, Limit: maxLines + 1}
 	switch p.By {
@@ -165,7 +165,7 @@ func (p *domains) sentence(r *counts.Ranking) string {
 	}
 	text := fmt.Sprintf("%s of %s failed DMARC %s", plain(failed), layout.Count(all, "message"), p.Period.Text)
 	if c := changeOf(failed, p.Former[counts.Failed], r); c != "" && c != "new" {
-		text += " (" + c + " against the time before)"
+		text += " (" + c + " compared with the time before)"
 	}
 	if len(p.Lines) > 0 && r.Query.By == counts.Failed { // others may lack it
 		if most := slices.MaxFunc(p.Lines, func(a, b domainLine) int { return cmp.Compare(a.Failed, b.Failed) }); most.Failed > 0 {

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -97,6 +98,8 @@ func (h *Handler) keys(q *request) (any, error) {
 		p.Sentence = fmt.Sprintf("Of %s, the DNS does not show %d, and %d cannot be used.", layout.Count(len(p.Keys)+p.More, "key"), unshown, unusable)
 	case unknown > 0:
 		p.Sentence = fmt.Sprintf("Of %s, the DNS said nothing about %d just now.", layout.Count(len(p.Keys)+p.More, "key"), unknown)
+	case p.More == 0 && !slices.ContainsFunc(p.Keys, func(k SigningKey) bool { return k.State == "active" }):
+		p.Sentence = fmt.Sprintf("%s, and the DNS shows what it should. None signs yet: a pending key begins once Postvet itself has seen its record.", layout.Count(len(p.Keys), "key"))
 	default:
 		p.Sentence = fmt.Sprintf("%s, and the DNS shows what it should.", layout.Count(len(p.Keys)+p.More, "key"))
 	}

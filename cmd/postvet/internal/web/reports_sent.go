@@ -144,11 +144,11 @@ func (p *reportsSent) sentence(counts map[string]int64, active int) string {
 	}
 	failed := counts[string(reports.Bounced)] + counts[string(reports.Expired)] + counts[string(reports.Refused)]
 	arrived := counts[string(reports.Done)] + counts[string(reports.Queued)]
-	text := fmt.Sprintf("Of the newest %s of reports, %s arrived as far as is known, %s did not, and %s wait or are not sent.", deliveries(len(p.Lines)), plain(arrived), plain(failed), plain(int64(len(p.Lines))-arrived-failed))
+	text := fmt.Sprintf("Of the newest %s of reports, %s arrived, as far as is known; %s did not; %s wait or are not sent.", deliveries(len(p.Lines)), plain(arrived), plain(failed), plain(int64(len(p.Lines))-arrived-failed))
 	if active == 1 {
-		text += " 1 address gets no reports at present, as they bounced or you said so."
+		text += " 1 address gets no reports at present, because they bounced or you said so."
 	} else if active > 0 {
-		text += fmt.Sprintf(" %d addresses get no reports at present, as they bounced or you said so.", active)
+		text += fmt.Sprintf(" %d addresses get no reports at present, because they bounced or you said so.", active)
 	}
 	return text
 }
