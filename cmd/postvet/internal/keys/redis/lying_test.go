@@ -3,6 +3,7 @@ package redis_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -51,6 +52,12 @@ func TestLyingServer(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := s.Ask(ctx, "example.org")
+			for range 3 { // a machine that stands still is late for the limits of a connection
+				if !errors.Is(err, context.DeadlineExceeded) {
+					break
+				}
+				_, err = s.Ask(ctx, "example.org")
+			}
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasSuffix(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
