@@ -28,24 +28,33 @@ func rank(limit int, read func(n int) ([][]Ranked, error), sums func(names []str
 			return nil, err
 		}
 		var best []Ranked
-		for some := range slices.Chunk(names, limit) {
-			if len(best) == limit && best[limit-1].N >= some[0].N {
-				break
-			}
+		left := names
+		for len(left) > 0 && !(len(best) == limit && best[limit-1].N >= left[0].N) {
+			some := left[:min(limit, len(left))]
 			if unseen > 0 { // otherwise the bounds are the sums
+				if len(names)-len(left) >= maxSummed*limit {
+					break
+				}
 				if err := sumUp(some, exact, sums); err != nil {
 					return nil, err
 				}
 			}
-			best = append(best, some...)
+			best, left = append(best, some...), left[len(some):]
 			slices.SortFunc(best, compareRanked)
 			best = best[:min(limit, len(best))]
 		}
-		if unseen == 0 || len(best) == limit && best[limit-1].N >= unseen {
+		most := unseen // that another name may have
+		if len(left) > 0 {
+			most = max(most, left[0].N)
+		}
+		if unseen == 0 || len(best) == limit && best[limit-1].N >= most {
 			return best, nil
 		}
 	}
 }
+
+// maxSummed is how often sums are asked for, before more of each list is read to have better bounds.
+const maxSummed = 3
 
 // bounds returns the names at the beginning of lists with the most that each may have, the
 // highest first, and the most that a name has which was nowhere seen.
