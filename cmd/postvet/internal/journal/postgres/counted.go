@@ -178,17 +178,21 @@ func (c *counted) each(ctx context.Context, p counts.Periods, query string, args
 	return nil
 }
 
+// ranked selects the first names of each period by a number.
+func ranked(by counts.Field) string {
+	return strings.ReplaceAll(`SELECT p.i, x.name, x.n FROM unnest($1::timestamptz[], $2::integer[]) WITH ORDINALITY AS p (at, node, i),
+		LATERAL (SELECT name, FIELD AS n FROM postvet.%[1]s AS c WHERE c.at = p.at AND c.node = p.node AND c.kind = $3 AND FIELD > 0 ORDER BY FIELD DESC LIMIT $4) AS x
+		ORDER BY p.i, x.n DESC`, "FIELD", by.String())
+}
+
 // Ranked implements [counts.Source]. The index of each of the usual numbers has the first names
 // of a period at its beginning.
 func (c *counted) Ranked(ctx context.Context, p counts.Periods, k counts.Kind, by counts.Field, n int) (lists [][]counts.Ranked, err error) {
-	query := strings.ReplaceAll(`SELECT p.i, x.name, x.n FROM unnest($1::timestamptz[], $2::integer[]) WITH ORDINALITY AS p (at, node, i),
-		LATERAL (SELECT name, FIELD AS n FROM postvet.%[1]s AS c WHERE c.at = p.at AND c.node = p.node AND c.kind = $3 AND FIELD > 0 ORDER BY FIELD DESC LIMIT $4) AS x
-		ORDER BY p.i, x.n DESC`, "FIELD", by.String())
 	var i int64
 	var x counts.Ranked
 	for _, table := range counts.Tables {
 		of := make([][]counts.Ranked, len(p[table]))
-		err := c.each(ctx, counts.Periods{table: p[table]}, query, []any{k.String(), n}, []any{&i, &x.Name, &x.N}, func() { of[i-1] = append(of[i-1], x) })
+		err := c.each(ctx, counts.Periods{table: p[table]}, ranked(by), []any{k.String(), n}, []any{&i, &x.Name, &x.N}, func() { of[i-1] = append(of[i-1], x) })
 		if err != nil {
 			return nil, err
 		}
@@ -253,13 +257,18 @@ func (c *counted) Points(ctx context.Context, p counts.Periods, of counts.Named,
 	return c.each(ctx, p, sumsOfTimes, []any{string(of), harmlessAll([]string{name})}, intoSums(&at, &s), func() { f(at.Unix(), &s) })
 }
 
+// causes selects the causes of domains. Those of a domain stand together in their index, over all
+// periods.
+const causes = `WITH found AS MATERIALIZED (SELECT at, node, org, hint, rule, n FROM postvet.%[1]s_facts WHERE org = ANY($3)
+		AND at >= (SELECT min(t) FROM unnest($1::timestamptz[]) AS t) AND at <= (SELECT max(t) FROM unnest($1::timestamptz[]) AS t)),
+	p AS (SELECT * FROM unnest($1::timestamptz[], $2::integer[]) AS p (at, node))
+	SELECT org, hint, rule, sum(n)::bigint FROM found JOIN p USING (at, node) GROUP BY org, hint, rule`
+
 // Causes implements [counts.Source].
 func (c *counted) Causes(ctx context.Context, p counts.Periods, orgs []string, f func(org, hint, rule string, n int64)) error {
 	var org, hint, rule string
 	var n int64
-	query := `SELECT org, hint, rule, sum(n)::bigint FROM unnest($1::timestamptz[], $2::integer[]) AS p (at, node),
-		LATERAL (SELECT org, hint, rule, n FROM postvet.%[1]s_facts AS c WHERE c.at = p.at AND c.node = p.node AND c.org = ANY($3)) AS x GROUP BY org, hint, rule`
-	return c.each(ctx, p, query, []any{harmlessAll(orgs)}, []any{&org, &hint, &rule, &n}, func() { f(org, hint, rule, n) })
+	return c.each(ctx, p, causes, []any{harmlessAll(orgs)}, []any{&org, &hint, &rule, &n}, func() { f(org, hint, rule, n) })
 }
 
 // Missing implements [counts.Source].

@@ -83,7 +83,7 @@ func testUnusable(t *testing.T, s *keyservers.Server) {
 		want        string
 	}{
 		"old":   {change: func(d *Database) { d.atLeast = 99 }, want: "the server is PostgreSQL 15; 99 or newer is needed"},
-		"older": {spoil: "DELETE FROM postvet.goose_db_version WHERE version_id > 0", mend: "INSERT INTO postvet.goose_db_version (version_id, is_applied) VALUES (1, true), (2, true), (3, true), (4, true), (5, true)", want: ErrTooOld.Error()},
+		"older": {spoil: "DELETE FROM postvet.goose_db_version WHERE version_id > 0", mend: "INSERT INTO postvet.goose_db_version (version_id, is_applied) VALUES (1, true), (2, true), (3, true), (4, true), (5, true), (6, true)", want: ErrTooOld.Error()},
 		"newer": {spoil: "INSERT INTO postvet.goose_db_version (version_id, is_applied) VALUES (1000, true)", mend: "DELETE FROM postvet.goose_db_version WHERE version_id = 1000", want: ErrTooNew.Error()},
 		"readonly": {
 			spoil: "ALTER DATABASE unusable_readonly SET default_transaction_read_only = on", mend: "BEGIN READ WRITE; ALTER DATABASE unusable_readonly SET default_transaction_read_only = off; COMMIT",

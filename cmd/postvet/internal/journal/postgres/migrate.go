@@ -20,7 +20,7 @@ import (
 var migrations embed.FS
 
 // Schema is the version of the tables that this program works with.
-const Schema = 5
+const Schema = 6
 
 // versionTable has the versions that were applied.
 const versionTable = "postvet.goose_db_version"
