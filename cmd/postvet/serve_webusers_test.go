@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -84,4 +85,62 @@ func TestWebUsers(t *testing.T) {
 	if line := s.waitLog(`"msg":"configuration reloaded"`, 1); !strings.Contains(line, "web.users_file: 1 changed") || strings.Contains(line, string(hash)) {
 		t.Errorf("logged %s", line)
 	}
+}
+
+// TestWebExposed: the service logs at its start and at each reload that others can read the hashes
+// of users, and nothing once they cannot.
+func TestWebExposed(t *testing.T) {
+	t.Parallel()
+	hash, err := bcrypt.GenerateFromPassword([]byte("correct horse"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := filepath.Join(t.TempDir(), "users")
+	if err := errors.Join(os.WriteFile(users, []byte("ann:"+string(hash)+":viewer\n"), 0o600), os.Chmod(users, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	s, socket, file := startControlled(t, "[web]\nlisten = \"inet:127.0.0.1:0\"\nusers_file = \""+users+"\"\nusers = [\"bob:"+string(hash)+":admin\"]\n")
+	reloads := 0
+	reload := func(user, config os.FileMode) {
+		t.Helper()
+		reloads++
+		if err := errors.Join(os.Chmod(users, user), os.Chmod(file, config)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := asked[control.Reload](t, socket, control.Request{Do: control.DoReload}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// wants compares the lines before the next reload with texts, in order.
+	wants := func(what string, texts ...string) {
+		t.Helper()
+		s.waitLog(`"msg":"configuration reloaded"`, reloads)
+		n, seen := 0, 0
+		for _, line := range s.log.All() {
+			if strings.Contains(line, `"msg":"configuration reloaded"`) {
+				if seen++; seen == reloads {
+					break
+				}
+			}
+			if !strings.Contains(line, `"msg":"others can read secrets of the web page, or write them"`) {
+				continue
+			}
+			if n < len(texts) && !strings.Contains(line, texts[n]) || strings.Contains(line, string(hash)) {
+				t.Errorf("%s: logged %s", what, line)
+			}
+			n++
+		}
+		if n != len(texts) {
+			t.Errorf("%s: it is logged %d times, want %d", what, n, len(texts))
+		}
+	}
+	const readable = "can be read by others or written by its group (mode 0644), who can guess passwords, or become an admin; run chmod 640 on it"
+	const inside = `postvet.toml\" can be read by others (mode 0644), who can guess passwords`
+	s.waitLog("others can read secrets", 1) // the start has looked
+	reload(0o600, 0o644)
+	wants("at the start", readable)
+	reload(0o640, 0o640)
+	wants("a configuration with users", readable, inside)
+	reload(0o640, 0o640)
+	wants("when nobody can", readable, inside)
 }

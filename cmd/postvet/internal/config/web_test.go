@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,34 @@ func TestWebWarnings(t *testing.T) {
 		}
 		got := c.Warnings().Error()
 		if (x.want == "") != (len(c.Warnings()) == 0) || !strings.Contains(got, x.want) || strings.Contains(got, "$2a$") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// TestWebExposed is about hashes in the configuration itself.
+func TestWebExposed(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		section string
+		mode    os.FileMode
+		want    string
+	}{
+		"readable":    {"listen = \"inet:127.0.0.1:8895\"\nusers = [\"ann:" + strongHash + ":admin\"]", 0o644, "postvet.toml:3: web.users: "},
+		"of a group":  {"listen = \"inet:127.0.0.1:8895\"\nusers = [\"ann:" + strongHash + ":admin\"]", 0o640, ""},
+		"not used":    {"users = [\"ann:" + strongHash + ":admin\"]", 0o644, ""},
+		"without any": {"listen = \"unix:/run/postvet/web.sock\"", 0o644, ""},
+	} {
+		file := filepath.Join(t.TempDir(), "postvet.toml")
+		if err := errors.Join(os.WriteFile(file, []byte("[web]\n"+x.section), 0o600), os.Chmod(file, x.mode)); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := c.WebExposed().Error()
+		if (x.want == "") != (got == "") || !strings.Contains(got, x.want) || x.want != "" && !strings.Contains(got, "can be read by others (mode 0644), who can guess passwords; run chmod 640") {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

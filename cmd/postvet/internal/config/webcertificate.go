@@ -26,13 +26,3 @@ func (c *Config) StartFaults() Errors {
 	}
 	return nil
 }
-
-// webKeyWarning returns a warning if others can read the private key of the page.
-func (c *Config) webKeyWarning() Errors {
-	info, err := os.Stat(c.Web.TLSKey)
-	if c.Web.TLSKey == "" || err != nil || info.Mode()&0o004 == 0 {
-		return nil
-	}
-	return Errors{c.fault("web.tls_key", fmt.Sprintf("%s can be read by others (mode %04o), who can pretend to be this page", cite(c.Web.TLSKey), info.Mode().Perm()),
-		"run chmod 640 on it, with the service's group")}
-}

@@ -168,12 +168,7 @@ func (c *Config) webWarnings() Errors {
 			wide(name, fmt.Sprintf("the hash of %s has the cost %d, which is guessed quickly if the file is lost", cite(a.Name), a.Cost()), access.AccountRemedy)
 		}
 	}
-	if name := c.beside("web.users_file", w.UsersFile); name != "" {
-		if info, err := os.Stat(name); err == nil && info.Mode()&0o024 != 0 {
-			wide("web.users_file", fmt.Sprintf("%s can be read by others or written by its group (mode %04o), who can guess passwords, or become an admin", cite(name), info.Mode().Perm()), "run chmod 640 on it, with the service's group")
-		}
-	}
-	return append(list, c.webKeyWarning()...)
+	return append(list, c.WebExposed()...)
 }
 
 func isLoopback(s string) bool {

@@ -174,6 +174,7 @@ func (d *daemon) activate(l loadedConfig) error {
 	d.log.Info("configuration reloaded", zap.String("config", d.opt.File), zap.String("mode", string(c.Mode)), zap.String("authserv_id", authservID),
 		zap.Strings("changes", l.changes))
 	d.logExpired(c)
+	d.logExposed(c)
 	for _, name := range needsRestart {
 		d.log.Warn(fmt.Sprintf("%s changed, which needs a restart", name), zap.String("key", name))
 	}

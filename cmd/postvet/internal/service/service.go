@@ -252,6 +252,7 @@ func (d *daemon) announce(sockets []mtasetup.Socket) {
 	}
 	d.warnOfSurroundings(c)
 	d.logExpired(c)
+	d.logExposed(c)
 	for _, name := range c.UnusedSockets() {
 		d.log.Warn("systemd passed a socket that listen does not name, so nobody answers there; name it in listen (systemd:NAME) or remove its unit", zap.String("socket", name))
 	}

@@ -30,6 +30,13 @@ func (d *daemon) warnOfSurroundings(c *config.Config) {
 	}
 }
 
+// logExposed logs which secrets of the web page others can read, in one line.
+func (d *daemon) logExposed(c *config.Config) {
+	if exposed := c.WebExposed(); len(exposed) > 0 {
+		d.log.Warn("others can read secrets of the web page, or write them", zap.Strings("exposed", linesOf(exposed)))
+	}
+}
+
 // warnOfResolvers warns if the machine names no resolver.
 func (d *daemon) warnOfResolvers() {
 	switch text, err := os.ReadFile(systemResolvers); {
