@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +44,11 @@ connections wait during a restart.
 "postvet status", "postvet reload" and others talk to it over the socket of
 [control]: control.sock in systemd's RuntimeDirectory=, and none without one.
 
+A service manager that sets RUNTIME_DIRECTORY may start it again and again after
+a failed start. From the sixth in a row on, the process says why it failed, and
+ends 1, 2, 4 and up to 30 seconds later; a signal ends it at once. Under systemd
+a wrong configuration is not tried again.
+
 Exit codes: 0 stopped, 2 wrong usage or configuration, 3 it could not listen or
 had to cut messages short.`,
 		Example: `  postvet serve
@@ -50,29 +57,25 @@ had to cut messages short.`,
   postvet serve --config /etc/postvet/postvet.toml`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := config.UnknownVariables(os.Environ()); err != nil {
-				return exit{exitUsage, err}
+			starts := service.NewStarts(os.Getenv("RUNTIME_DIRECTORY"), time.Now)
+			err := s.serve(cmd, starts)
+			if err == nil {
+				return nil
 			}
-			c, err := s.load()
-			if err != nil {
+			pause, n := starts.Failed()
+			if pause == 0 {
 				return err
 			}
-			signals := make(chan os.Signal, 8)
+			signals := make(chan os.Signal, 1)
 			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 			defer signal.Stop(signals)
-			info, _ := debug.ReadBuildInfo()
-			number, commit, _ := build(version, info)
-			out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
-			err = service.Run(cmd.Context(), c, service.Options{
-				Load: s.load, File: s.file, Signals: signals,
-				Out: out, OutIsTerminal: layout.IsTerminal(out),
-				Log: errOut, LogIsTerminal: layout.IsTerminal(errOut),
-				Build: thisBuild(), Version: number, Commit: commit,
-			})
-			if err != nil {
-				return exit{exitFailed, err}
+			errOut := cmd.ErrOrStderr()
+			complain(errOut, err)
+			fmt.Fprintf(errOut, "postvet: %d starts have failed one after the other; the next one comes in %s, or after a signal\n", n, pause)
+			if starts.Wait(pause, n, signals) {
+				return nil
 			}
-			return nil
+			return exit{codeOf(err), nil}
 		},
 	}
 	s.addFile(cmd)
@@ -80,4 +83,31 @@ had to cut messages short.`,
 	s.addDNS(cmd)
 	s.addAuthservID(cmd)
 	return cmd
+}
+
+// serve runs the service until it is stopped.
+func (f *configFlags) serve(cmd *cobra.Command, starts *service.Starts) error {
+	if err := config.UnknownVariables(os.Environ()); err != nil {
+		return exit{exitUsage, err}
+	}
+	c, err := f.load()
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	info, _ := debug.ReadBuildInfo()
+	number, commit, _ := build(version, info)
+	out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	err = service.Run(cmd.Context(), c, service.Options{
+		Load: f.load, File: f.file, Signals: signals,
+		Out: out, OutIsTerminal: layout.IsTerminal(out),
+		Log: errOut, LogIsTerminal: layout.IsTerminal(errOut),
+		Build: thisBuild(), Version: number, Commit: commit, Starts: starts,
+	})
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"runtime/debug"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -11,5 +12,9 @@ import (
 func (d *daemon) forbidCore() {
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
 		d.log.Warn("core dumps are not forbidden, and would hold private keys", zap.Error(err))
+		return
 	}
+	// Go's exit code of a crash is that of a wrong configuration, with which systemd does not
+	// start the service again. A signal is not.
+	debug.SetTraceback("crash")
 }

@@ -46,6 +46,8 @@ type Options struct {
 	// Log receives the log.
 	Log           io.Writer
 	LogIsTerminal bool
+	// Starts counts failed starts; nil does not.
+	Starts *Starts
 	// Build describes this program in one line. Version and Commit are parts of
 	// it.
 	Build, Version, Commit string
@@ -131,6 +133,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer d.stopSending()
 	d.rates.Sample(d.state.Load().began, control.Totals{})
 	ended := d.serve(listeners)
+	d.opt.Starts.Succeeded()
 	d.announce(sockets)
 	d.notify(stateReady + "\nSTATUS=serving " + strings.Join(d.addresses, ", "))
 	return d.loop(ctx, ended)
