@@ -45,7 +45,7 @@ func startWebBy(t *testing.T, resolver, more string) (w *webClient, dir string) 
 // folder of its own. sockets is the folder of its control socket c and its milter socket s.
 func startIdleWeb(t *testing.T, resolver, more string) (w *webClient, sockets, dir string) {
 	t.Helper()
-	withinDay(t, time.Minute) // the first page is about today
+	withinDay(t, time.Minute)          // the first page is about today
 	dir, err := os.MkdirTemp("", "pw") // a short path
 	if err != nil {
 		t.Fatal(err)
@@ -137,8 +137,9 @@ func (w *webClient) has(what, page string, wants ...string) {
 // searched or counted in its time, as on a busy machine, is asked for again.
 func (w *webClient) shows(path string, wants ...string) (page string) {
 	w.t.Helper()
-	for end := time.Now().Add(patience / 4); ; time.Sleep(100 * time.Millisecond) {
-		page = w.get(path)
+	for end, slow := time.Now().Add(patience/4), false; ; time.Sleep(100 * time.Millisecond) {
+		page = w.get(longer(path, slow && !strings.Contains(path, "wait=long")))
+		slow = !slow
 		lacks := func(want string) bool { return !strings.Contains(page, want) }
 		if !slices.ContainsFunc(wants, lacks) {
 			return page
