@@ -85,6 +85,10 @@ func (h *Handler) domains(q *request) (any, error) {
 		p.Lines = p.Lines[:maxLines]
 		p.Notes = append(p.Notes, fmt.Sprintf("The first %d are shown; \"postvet top domains --limit 1000\" lists more.", maxLines))
 	}
+	if query.Limit == maxRanked && len(r.Lines) == maxRanked {
+		p.Notes = append(p.Notes, fmt.Sprintf("Only the %d domains that fail most are sorted by %s: one with fewer than %s may come first among all.",
+			maxRanked, p.By, layout.Count(r.Lines[maxRanked-1].Sums[counts.Failed], "failure")))
+	}
 	p.Notes = append(p.Notes, notes...)
 	p.Sentence = p.sentence(&r)
 	p.Trend = h.trend(q, "Messages "+whole.Text+", by DMARC", counts.SeriesQuery{Since: whole.Since, Until: whole.Until, Step: whole.step}, &p.Notes)
