@@ -83,10 +83,11 @@ microbench: ## the benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 # Ten million rows take a quarter of an hour, and 5 GB that are removed after.
-journal-bench: ## the journal at 5,000 and 20,000 messages a second, searches in a day of 10 million, and web pages of 60 days of them
+journal-bench: ## the journal at 5,000 and 20,000 messages a second, searches in a day of 10 million, web pages of 60 days of them and of a year of a fleet
 	$(GO) test -run '^$$' -bench 'Write|Paced' -benchtime 200000x ./cmd/postvet/internal/journal/sqlite
 	POSTVET_JOURNAL_ROWS=10000000 $(GO) test -run '^$$' -bench Find -benchtime 50x -timeout 2h -v ./cmd/postvet/internal/journal/sqlite
 	POSTVET_WEB_ROWS=10000000 $(GO) test -run TestWebOfManyRows -timeout 2h -v ./cmd/postvet
+	POSTVET_FLEET_NAMES=20000 $(GO) test -run TestWebOfLargeFleet -timeout 2h -v ./cmd/postvet
 
 # Without these programs the tests that need them are skipped.
 mtas: ## brings Debian's Postfix and Sendmail
