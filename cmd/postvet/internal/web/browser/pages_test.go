@@ -64,6 +64,9 @@ func TestPages(t *testing.T) {
 					call(x, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: colour}}})
 					x.run(chromedp.EmulateViewport(width, 900), chromedp.Navigate(s.url+p.path))
 					x.fits(width, colour)
+					if width == 1280 && colour == "light" {
+						x.fitsBetween()
+					}
 					if len(axe) > 0 && (width == 1280 || colour == "light") {
 						x.accessible(string(axe), fmt.Sprintf("%d pixels, %s", width, colour))
 					}
@@ -75,7 +78,18 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
+	t.Run("by keyboard", func(t *testing.T) { b.open(t).keyboard(s.url) })
 	t.Run("on paper", func(t *testing.T) { b.open(t).print(s.url) })
+}
+
+// fitsBetween looks at a page on a tablet, and on a desk at a zoom of 200 %.
+func (x *tab) fitsBetween() {
+	x.t.Helper()
+	for _, width := range []int64{768, 753, 640} { // 753 is the narrowest that has tables
+		x.run(chromedp.EmulateViewport(width, 900))
+		x.fits(width, "light")
+	}
+	x.run(chromedp.EmulateViewport(1280, 900))
 }
 
 // fits tells what is wider than the page.
