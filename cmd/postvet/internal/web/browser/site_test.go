@@ -36,7 +36,7 @@ import (
 )
 
 // patience bounds each wait of these tests.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // base is where the proxy shows the pages.
 const base = "/postvet"
