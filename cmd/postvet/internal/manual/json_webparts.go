@@ -336,6 +336,8 @@ var webParts = []JSONObject{
 		{"here", "true for this one"},
 		{"silent", "true if nothing is heard of it"},
 		{"differs", "words for what differs"},
+		{"gone", "what it means that nothing was heard of it for an hour; absent for others"},
+		{"remove", "statements that remove it from the database then"},
 	}},
 	{"page", "A page.", [][2]string{{"path", ""}, {"title", ""}, {"question", "what it answers"}}},
 	{"manual page", "A manual page.", [][2]string{{"name", ""}, {"has", "what is in it"}}},

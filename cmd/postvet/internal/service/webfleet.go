@@ -28,7 +28,7 @@ func (s webSource) Fleet(ctx context.Context) web.Fleet {
 		f.Problem = foreign.Terminal(err.Error(), 500)
 	}
 	for _, n := range nodes {
-		node := web.FleetNode{Name: n.Name, Version: n.Version, Seen: n.Seen, Newest: n.Newest}
+		node := web.FleetNode{Name: n.Name, Version: n.Version, Seen: n.Seen, Newest: n.Newest, Removal: postgres.Removal(n.Name)}
 		if h := n.Health; h != nil {
 			n.Generation = h.Generation
 			node.Health = &web.NodeHealth{LagSeconds: h.Lag.Seconds(), Dropped: h.Dropped, Lost: h.Lost, DNSFails: h.Degraded, Failing: h.Failing, Resolvers: h.Resolvers}

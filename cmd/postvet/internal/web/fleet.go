@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -36,10 +37,19 @@ type FleetNode struct {
 	Config string    `json:"config"`
 	// Health is what it said of itself when it was seen, nil for nothing.
 	Health *NodeHealth `json:"health,omitempty"`
+	// Removal are the statements that remove it from the database.
+	Removal string `json:"-"`
 }
 
 // silent is how long a node may say nothing before a person should look.
 const silent = 5 * time.Minute
+
+// gone is how long a node has said nothing of which the page tells what to do if it does not come
+// back.
+const gone = time.Hour
+
+// maxGone bounds the nodes of which the page does.
+const maxGone = 5
 
 // fleetPage is the page of the nodes.
 type fleetPage struct {
@@ -59,6 +69,10 @@ type fleetLine struct {
 	Differs []string `json:"differs"`
 
 	says []string // the same, as a sentence has it
+	// Gone says what is known of a node that may not come back, and Remove are the statements
+	// that remove it; "" for others.
+	Gone   string `json:"gone,omitempty"`
+	Remove string `json:"remove,omitempty"`
 }
 
 func (h *Handler) fleet(q *request) (any, error) {
@@ -77,9 +91,14 @@ func (h *Handler) fleet(q *request) (any, error) {
 func (p *fleetPage) compare(now time.Time) {
 	version, config := mostOf(p.Nodes, func(n FleetNode) string { return n.Version }), mostOf(p.Nodes, func(n FleetNode) string { return n.Config })
 	p.Lines = []fleetLine{}
+	told := 0
 	for _, n := range p.Nodes {
 		l := fleetLine{FleetNode: n, Here: n.Name == p.Here}
 		l.compare(version, config, now)
+		if !l.Here && now.Sub(l.Seen) >= gone && told < maxGone {
+			told++
+			l.Gone, l.Remove = fmt.Sprintf("%s has said nothing for %s. What it had not sent by then is in no number and on no list of these pages; what it had sent stays counted. Nothing waits for it.", l.Name, span(now.Sub(l.Seen))), n.Removal
+		}
 		p.Lines = append(p.Lines, l)
 	}
 	switch {

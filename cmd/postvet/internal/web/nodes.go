@@ -3,7 +3,10 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
@@ -23,7 +26,9 @@ type nodes struct {
 	// Choices are the links for all nodes together and for each of them.
 	Choices []option `json:"choices"`
 
-	names []string
+	names  []string
+	silent []counts.Silent
+	zone   *time.Location
 	// answered is true if their database has answered. What it does not answer later is
 	// missing on the page, which never has numbers of this node beside those of all nodes.
 	answered bool
@@ -37,7 +42,7 @@ func (h *Handler) nodesOf(q *request) *nodes {
 	if !q.asksNodes {
 		q.asksNodes = true
 		if h.facts(q).Journal.Shipping != nil {
-			q.nodes = &nodes{Chosen: q.get("node")}
+			q.nodes = &nodes{Chosen: q.get("node"), zone: q.zone}
 		}
 	}
 	return q.nodes
@@ -89,7 +94,7 @@ func ofThis[T any](q *request, ask func(*request) (T, error)) (answer T, err err
 func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {
 	return ofNodes(h, q, &query.Nodes, func(q *request) (counts.Ranking, error) {
 		r, err := askedQuery[counts.Ranking](h, q, control.Request{Do: control.DoTop}, query)
-		q.nodes.know(r.Nodes)
+		q.nodes.know(r.Nodes, r.Silent)
 		q.time.cut = q.time.cut || err == nil && !r.Complete
 		return r, err
 	})
@@ -99,7 +104,7 @@ func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {
 func (h *Handler) series(q *request, query counts.SeriesQuery) (counts.Series, error) {
 	return ofNodes(h, q, &query.Nodes, func(q *request) (counts.Series, error) {
 		s, err := h.opt.Source.Series(q.ctx, q.user, query)
-		q.nodes.know(s.Nodes)
+		q.nodes.know(s.Nodes, s.Silent)
 		if err == nil && !s.Complete {
 			err = context.DeadlineExceeded // points would lack what was not read
 		}
@@ -107,11 +112,36 @@ func (h *Handler) series(q *request, query counts.SeriesQuery) (counts.Series, e
 	})
 }
 
-// know notes the names of the nodes.
-func (n *nodes) know(names []string) {
+// know notes the names of the nodes, and those that say nothing.
+func (n *nodes) know(names []string, silent []counts.Silent) {
 	if n != nil && len(names) > 0 {
-		n.names = names
+		n.names, n.silent = names, silent
 	}
+}
+
+// maxSilent bounds the silent nodes that a sentence names.
+const maxSilent = 3
+
+// lacking says of which of the nodes shown the newest mail is missing, "" for none.
+func (n *nodes) lacking() string {
+	var said []string
+	more := 0
+	for _, s := range n.silent {
+		switch {
+		case n.Chosen != "" && n.Chosen != s.Node:
+		case len(said) == maxSilent:
+			more++
+		default:
+			said = append(said, fmt.Sprintf("%s has sent nothing since %s", foreign.Terminal(s.Node, 100), s.Since.In(n.zone).Format("2 Jan 15:04")))
+		}
+	}
+	switch {
+	case len(said) == 0:
+		return ""
+	case more > 0:
+		said = append(said, layout.Count(more, "more node")+" neither")
+	}
+	return " What came since is missing: " + strings.Join(said, "; ") + "."
 }
 
 // told returns what a page says of its nodes; nil if this machine is alone.
@@ -131,11 +161,11 @@ func (n *nodes) told() *nodes {
 	case n.Away != "":
 		n.Sentence = "The numbers are of this node alone, as the database of all nodes is away: " + n.Away + "."
 	case n.Chosen != "":
-		n.Sentence = "The numbers are of the node " + n.Chosen + "."
+		n.Sentence = "The numbers are of the node " + n.Chosen + "." + n.lacking()
 	case len(n.names) == 0:
 		n.Sentence = "No node has sent its counts yet."
 	default:
-		n.Sentence = "The numbers are of " + layout.Count(len(n.names), "node") + ", as far as they have sent them."
+		n.Sentence = "The numbers are of " + layout.Count(len(n.names), "node") + ", as far as they have sent them." + n.lacking()
 	}
 	return n
 }

@@ -19,6 +19,8 @@ type fleetSource struct {
 	source
 	away  error
 	asked []counts.Nodes
+	// silent are nodes that say nothing.
+	silent []counts.Silent
 }
 
 func newFleetSource() *fleetSource {
@@ -50,7 +52,7 @@ func (f *fleetSource) Ask(_ context.Context, _ access.User, q control.Request) (
 		return nil, err
 	}
 	s, names, err := f.sums(query.Nodes)
-	return counts.Ranking{Query: query, Lines: []counts.Line{{Name: "192.0.2.0/24", Sums: s}}, All: s, Nodes: names, Oldest: testNow.AddDate(0, 0, -30), Complete: true}, err
+	return counts.Ranking{Query: query, Lines: []counts.Line{{Name: "192.0.2.0/24", Sums: s}}, All: s, Nodes: names, Silent: f.silent, Oldest: testNow.AddDate(0, 0, -30), Complete: true}, err
 }
 
 func (f *fleetSource) Series(_ context.Context, _ access.User, q counts.SeriesQuery) (counts.Series, error) {
@@ -58,7 +60,7 @@ func (f *fleetSource) Series(_ context.Context, _ access.User, q counts.SeriesQu
 		return counts.Series{}, err
 	}
 	s, names, err := f.sums(q.Nodes)
-	return counts.Series{Query: q, Points: []counts.Point{{At: q.Since, Sums: s}}, Oldest: testNow.AddDate(0, 0, -30), Nodes: names, Complete: true}, err
+	return counts.Series{Query: q, Points: []counts.Point{{At: q.Since, Sums: s}}, Oldest: testNow.AddDate(0, 0, -30), Nodes: names, Silent: f.silent, Complete: true}, err
 }
 
 // TestNodes: pages show the numbers of all nodes, or of one, and lead to its messages; while the
@@ -113,6 +115,29 @@ func TestNodes(t *testing.T) {
 	if body := get(t, newFleetHandler(alone), "/domains").Body.String(); strings.Contains(body, "The numbers are of") || strings.Contains(body, "fleet=1") {
 		t.Error("one machine alone speaks of nodes")
 	}
+}
+
+// TestSilentNodes: numbers of all nodes say which of them has sent nothing for long.
+func TestSilentNodes(t *testing.T) {
+	t.Parallel()
+	since := testNow.Add(-26 * time.Hour)
+	for path, want := range map[string]string{
+		"/domains":          "as far as they have sent them. What came since is missing: mx2 has sent nothing since 28 Nov 14:00.",
+		"/":                 "What came since is missing: mx2 has sent nothing since 28 Nov 14:00.",
+		"/domains?node=mx2": "The numbers are of the node mx2. What came since is missing: mx2 has sent nothing since 28 Nov 14:00.",
+		"/domains?node=mx1": "The numbers are of the node mx1.<",
+	} {
+		f := newFleetSource()
+		f.silent = []counts.Silent{{Node: "mx2", Since: since}}
+		holds(t, path, get(t, newFleetHandler(f), path).Body.String(), want)
+	}
+	f := newFleetSource()
+	for range 5 {
+		f.silent = append(f.silent, counts.Silent{Node: hostile, Since: since})
+	}
+	page := get(t, newFleetHandler(f), "/domains").Body.String()
+	holds(t, "many", page, "2 more nodes neither.")
+	checkHarmless(t, page)
 }
 
 func newFleetHandler(s Source) *Handler {

@@ -68,6 +68,12 @@ func TestFleetPage(t *testing.T) {
 	holds(t, "alike", get(t, newTest(s), "/fleet").Body.String(), "All is alike: 2 nodes", "(this one)", "1.5 seconds", "3 rest", "2 since the start")
 	s.nodes.Nodes = append(s.nodes.Nodes, node("mx3", "0.9", "bb", time.Hour), FleetNode{Name: "mx4", Version: "1.0", Seen: testNow})
 	holds(t, "different", get(t, newTest(s), "/fleet").Body.String(), "Of 4 nodes, 1 differs: mx3 has said nothing for 60 minutes, has version 0.9 (the others 1.0), has another configuration.", "says nothing", "another version", "another configuration", "none lately")
+	for i := range s.nodes.Nodes {
+		s.nodes.Nodes[i].Removal = "DELETE " + s.nodes.Nodes[i].Name
+	}
+	page := get(t, newTest(s), "/fleet").Body.String()
+	holds(t, "gone", page, "If <bdi class=\"foreign\">mx3</bdi> does not come back", "mx3 has said nothing for 60 minutes. What it had not sent by then is in no number", "DELETE mx3")
+	lacks(t, "gone", page, "DELETE mx1", "DELETE mx4")
 	for i, h := range []*NodeHealth{{LagSeconds: 7200, Dropped: 3}, {DNSFails: true, Lost: 1}, {DNSFails: true}, {Failing: 1, Resolvers: 2}} {
 		s.nodes.Nodes[i].Health = h
 	}
@@ -75,7 +81,7 @@ func TestFleetPage(t *testing.T) {
 		"mx2 removed 1 message before they were sent, gets no answer from the DNS; mx3 has said nothing for 60 minutes, has version 0.9 (the others 1.0), has another configuration; "+
 		"mx4 has 1 of 2 resolvers that fail.", "1 of 2 resolvers fail", "7200")
 	s.nodes.Nodes, s.nodes.Problem = nil, "connection refused "+hostile
-	page := get(t, newTest(s), "/fleet").Body.String()
+	page = get(t, newTest(s), "/fleet").Body.String()
 	holds(t, "away", page, "cannot be asked at present", "connection refused")
 	checkHarmless(t, page)
 	s.nodes = Fleet{Configured: true, Here: hostile, Nodes: []FleetNode{{Name: hostile, Version: hostile, Config: hostile, Health: &NodeHealth{DNSFails: true}}}}

@@ -14,7 +14,7 @@ func RankIn(ctx context.Context, from Source, q Query) (Ranking, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Oldest, out.Nodes = kept.oldest(DayTable), kept.Names
+	out.Oldest, out.Nodes, out.Silent = kept.oldest(DayTable), kept.Names, kept.Silent
 	if whole := kept.roundDown(q.Until); !whole.Equal(q.Until) {
 		q.Until = whole.Add(day)
 	}
@@ -112,7 +112,7 @@ func SeriesIn(ctx context.Context, from Source, q SeriesQuery) (Series, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Oldest, out.Nodes = kept.oldest(DayTable), kept.Names
+	out.Oldest, out.Nodes, out.Silent = kept.oldest(DayTable), kept.Names, kept.Silent
 	table := HourTable
 	if q.Step >= day {
 		table = DayTable

@@ -66,6 +66,17 @@ type Kept struct {
 	Recent []Hour
 	// Names are the names of the nodes; none in a store of one.
 	Names []string
+	// Silent are those of them that have said nothing for SilentAfter.
+	Silent []Silent
+}
+
+// SilentAfter is after which time the numbers of a node are told to be old.
+const SilentAfter = 5 * time.Minute
+
+// Silent is a node that says nothing, and since when.
+type Silent struct {
+	Node  string    `json:"node"`
+	Since time.Time `json:"since"`
 }
 
 // KeptOf is what a store has of a node: the beginnings of hours and days, in order.

@@ -88,6 +88,8 @@ type Ranking struct {
 	// Nodes are the names of all nodes of which there are counts, if those of a fleet were
 	// asked for.
 	Nodes []string `json:"nodes,omitempty"`
+	// Silent are those of them that say nothing, so that the numbers lack their mail since.
+	Silent []Silent `json:"silent,omitempty"`
 	// Complete is false if the time was over before all was read. Searched is then since when
 	// names were ranked, and all numbers are of the time since; zero if nothing is known.
 	Complete bool      `json:"complete"`

@@ -48,8 +48,9 @@ type Series struct {
 	Points []Point `json:"points"`
 	// Oldest is the beginning of the oldest day that is kept, zero if there is none.
 	Oldest time.Time `json:"oldest,omitzero"`
-	// Nodes are those of [Ranking].
-	Nodes []string `json:"nodes,omitempty"`
+	// Nodes and Silent are those of [Ranking].
+	Nodes  []string `json:"nodes,omitempty"`
+	Silent []Silent `json:"silent,omitempty"`
 	// Complete is false if the time was over before all was read.
 	Complete bool `json:"complete"`
 }

@@ -120,12 +120,23 @@ func (c *counted) query(ctx context.Context, query string, args ...any) (pgx.Row
 // [Shipper.sendRecent].
 func (c *counted) Kept(ctx context.Context) (*counts.Kept, error) {
 	k := &counts.Kept{Names: []string{}}
-	lines, err := c.query(ctx, "SELECT name FROM postvet.node AS n WHERE EXISTS (SELECT FROM postvet.counted WHERE node = n.id) OR EXISTS (SELECT FROM postvet.period WHERE node = n.id) ORDER BY name LIMIT $1", maxNodes)
+	lines, err := c.query(ctx, `SELECT name, seen, seen < clock_timestamp() - $2 * interval '1 s' FROM postvet.node AS n
+		WHERE EXISTS (SELECT FROM postvet.counted WHERE node = n.id) OR EXISTS (SELECT FROM postvet.period WHERE node = n.id) ORDER BY name LIMIT $1`,
+		maxNodes, int(counts.SilentAfter.Seconds()))
 	if err != nil {
 		return nil, err
 	}
 	var name string
-	if _, err = pgx.ForEachRow(lines, []any{&name}, func() error { k.Names = append(k.Names, name); return nil }); err != nil {
+	var seen time.Time
+	var silent bool
+	_, err = pgx.ForEachRow(lines, []any{&name, &seen, &silent}, func() error {
+		k.Names = append(k.Names, name)
+		if silent {
+			k.Silent = append(k.Silent, counts.Silent{Node: name, Since: seen.UTC()})
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	lines, err = c.query(ctx, `SELECT node, length, at FROM postvet.period
