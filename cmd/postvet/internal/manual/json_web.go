@@ -175,6 +175,7 @@ var webPages = []JSONObject{
 		{"ranges", ""},
 		{"sums", `numbers of its mail, as in "postvet top --json"`},
 		{"refused", ""},
+		{"counts_problem", "why these numbers are not known, if they could not be read in time"},
 		{"trend", "see bars"},
 		{"clients", "see domain client"},
 		{"causes", "see cause"},

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -51,6 +52,8 @@ type domainPage struct {
 	Clients []domainClient `json:"clients"`
 	Causes  []domainCause  `json:"causes"`
 	Looked  looked         `json:"looked"`
+	// Uncounted says why the numbers are not known, "" if they are.
+	Uncounted string `json:"counts_problem,omitempty"`
 	// Records are those that mail has met, Changes how they and those of the watch changed.
 	Records []rows.Published       `json:"records"`
 	Changes *domainhistory.Changes `json:"changes"`
@@ -100,7 +103,9 @@ func (h *Handler) domain(q *request) (any, error) {
 	p := &domainPage{Name: name, Clients: []domainClient{}, Causes: []domainCause{}, Records: []rows.Published{}, Notes: []string{}}
 	p.Period, p.Ranges = q.period()
 	s, err := h.series(q, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: p.Period.Since, Until: p.Period.Until, Step: p.Period.step})
-	if err != nil {
+	if errors.Is(err, context.DeadlineExceeded) {
+		p.Uncounted = h.problemOf(q, err).words()
+	} else if err != nil {
 		return nil, h.unreadable(q, err)
 	}
 	p.Sums, p.Trend = s.Sum(), resultsOf("Messages in the name of "+name+" "+p.Period.Text+", by DMARC", s)
@@ -217,6 +222,8 @@ func (p *domainPage) sentence(oldest time.Time) string {
 	all, failed := p.All, p.Failed
 	var text string
 	switch {
+	case p.Uncounted != "":
+		text = "How the mail in the name of " + p.Name + " fared could not be counted in the time of a page."
 	case oldest.IsZero():
 		text = "Nothing is counted yet."
 	case all == 0 && p.Looked.Messages > 0:
