@@ -31,8 +31,7 @@ func TestBogus(t *testing.T) {
 		{11, false, "servfail"},
 		{22, false, "servfail"},
 	} {
-		t.Run(fmt.Sprint(c.code), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, fmt.Sprint(c.code), func(t testing.TB) {
 			ss, addrs := servers(t, fmt.Sprintf("x.test. TXT x\n$FAULT a.test * SERVFAIL,EDE:%d", c.code), "a.test. TXT forged")
 			ss[1].SetDelay(time.Second)
 			alone := resolver(t, dnscache.Options{Upstreams: addrs[:1], Timeout: 20 * time.Second})
@@ -57,8 +56,9 @@ func TestBogus(t *testing.T) {
 }
 
 // The word of an upstream that is not trusted is only one of several.
-func TestBogusOfAStranger(t *testing.T) {
-	t.Parallel()
+func TestBogusOfAStranger(t *testing.T) { undisturbed(t, bogusOfAStranger) }
+
+func bogusOfAStranger(t testing.TB) {
 	_, addrs := servers(t, "$FAULT * * SERVFAIL,EDE:6", "a.test. TXT x")
 	r := resolver(t, dnscache.Options{Upstreams: addrs, TrustAD: dnscache.TrustNone, Timeout: 20 * time.Second})
 	if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.Found {
@@ -79,8 +79,7 @@ func TestBogusWithoutAReason(t *testing.T) {
 		{"its servers fail", signedRoot + "$FAULT a.test * SERVFAIL", false, 2},
 		{"no validation", ". NS ns.test.\na.test. TXT x\n$FAULT a.test * BOGUS", false, 1},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, c.name, func(t testing.TB) {
 			ss, addrs := servers(t, c.zone+"\nx.test. TXT x")
 			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 20 * time.Second})
 			r.Lookup(t.Context(), "x.test", dnscache.TXT)
@@ -103,8 +102,7 @@ func TestHalfValidatingPair(t *testing.T) {
 	t.Parallel()
 	const bogus = "*.bogus.test. TXT forged\n"
 	for _, reason := range []string{"", ",EDE:6"} {
-		t.Run("reason "+reason, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, "reason "+reason, func(t testing.TB) {
 			ss, addrs := servers(t, ". NS ns.test.\n*.test. TXT true\n"+bogus, signedRoot+"*.test. TXT true\n"+bogus)
 			for i := range 30 {
 				ss[1].SetFault(fmt.Sprintf("n%d.bogus.test", i), "*", dnstest.Fault("DELAY:150ms,BOGUS"+reason))

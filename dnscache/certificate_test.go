@@ -67,8 +67,7 @@ func TestCertificates(t *testing.T) {
 			"the certificate is issued by CN=Our ?[2JOwn, which is no known authority; name a file with the certificate of that authority in dns.tls_ca", "the resolver's certificate is of an unknown authority",
 		},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, c.name, func(t testing.TB) {
 			s, err := dnstest.NewServer("*.test. TXT x")
 			if err != nil {
 				t.Fatal(err)

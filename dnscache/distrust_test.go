@@ -8,8 +8,9 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-func TestADOfAStrangerIsDropped(t *testing.T) {
-	t.Parallel()
+func TestADOfAStrangerIsDropped(t *testing.T) { undisturbed(t, aDOfAStrangerIsDropped) }
+
+func aDOfAStrangerIsDropped(t testing.TB) {
 	_, r := dnstest.Start(t, zone)
 	r.Distrust()
 	if a := r.Lookup(t.Context(), "ad.example.test", dnscache.TXT); a.Outcome != dnscache.Found || a.Authentic {
@@ -17,8 +18,9 @@ func TestADOfAStrangerIsDropped(t *testing.T) {
 	}
 }
 
-func TestChainIsAuthenticOnlyThroughout(t *testing.T) {
-	t.Parallel()
+func TestChainIsAuthenticOnlyThroughout(t *testing.T) { undisturbed(t, chainIsAuthenticOnlyThroughout) }
+
+func chainIsAuthenticOnlyThroughout(t testing.TB) {
 	_, r := dnstest.Start(t, `
 a.test. CNAME b.test.
 b.test. CNAME c.test.
@@ -36,8 +38,9 @@ $FAULT c.test * AD`)
 
 // A response that repeats the question in another case is checked over TCP. A server
 // that changes the case there too is asked in lower case from then on.
-func TestRandomCase(t *testing.T) {
-	t.Parallel()
+func TestRandomCase(t *testing.T) { undisturbed(t, randomCase) }
+
+func randomCase(t testing.TB) {
 	s, r := dnstest.Start(t, "*.test. MX 10 a-name-with-letters.test.\n")
 	r.Distrust()
 	for i := range 10 {
@@ -62,8 +65,9 @@ func TestRandomCase(t *testing.T) {
 }
 
 // A forged response with the right name in the wrong case is not believed.
-func TestForgedCase(t *testing.T) {
-	t.Parallel()
+func TestForgedCase(t *testing.T) { undisturbed(t, forgedCase) }
+
+func forgedCase(t testing.TB) {
 	s, r := dnstest.Start(t, "a-name-with-many-letters.test. TXT true")
 	r.Distrust()
 	s.SetFault("*", "*", dnstest.ForgedCase)

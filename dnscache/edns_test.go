@@ -20,8 +20,9 @@ const (
 
 // An upstream that drops queries with EDNS is found out, also by the questions that wait
 // meanwhile, and is asked without for ten minutes. A test then shows whether it still does.
-func TestDroppedEDNS(t *testing.T) {
-	t.Parallel()
+func TestDroppedEDNS(t *testing.T) { undisturbed(t, droppedEDNS) }
+
+func droppedEDNS(t testing.TB) {
 	var drops atomic.Bool
 	drops.Store(true)
 	addr := overUDPOnly(t, func(q *dns.Msg) *dns.Msg {
@@ -69,8 +70,7 @@ func TestSilenceIsNotDroppedEDNS(t *testing.T) {
 		"two of three are lost": func(_ *dns.Msg, n int32) bool { return n%3 != 0 },
 		"nothing is answered":   func(*dns.Msg, int32) bool { return true },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, name, func(t testing.TB) {
 			var n atomic.Int32
 			addr := overUDPOnly(t, func(q *dns.Msg) *dns.Msg {
 				if lost(q, n.Add(1)) {
@@ -93,8 +93,9 @@ func TestSilenceIsNotDroppedEDNS(t *testing.T) {
 
 // An upstream that answers FORMERR without the question, as old ones do, is asked without
 // EDNS. Once alone, such a response may be forged.
-func TestFormErrWithoutQuestion(t *testing.T) {
-	t.Parallel()
+func TestFormErrWithoutQuestion(t *testing.T) { undisturbed(t, formErrWithoutQuestion) }
+
+func formErrWithoutQuestion(t testing.TB) {
 	header := func(q *dns.Msg) *dns.Msg {
 		m := new(dns.Msg)
 		m.SetRcode(q, dns.RcodeFormatError)

@@ -19,7 +19,7 @@ import (
 
 // overUDPOnly serves UDP without TCP. The function returns the response to a query, nil for
 // none.
-func overUDPOnly(t *testing.T, respond func(q *dns.Msg) *dns.Msg) (addr string) {
+func overUDPOnly(t testing.TB, respond func(q *dns.Msg) *dns.Msg) (addr string) {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -73,7 +73,7 @@ func lower(m *dns.Msg) *dns.Msg {
 	return m
 }
 
-func distrusting(t *testing.T, addr string) (*dnscache.Resolver, *clock, *observer.ObservedLogs) {
+func distrusting(t testing.TB, addr string) (*dnscache.Resolver, *clock, *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zapcore.InfoLevel)
 	clock := &clock{}
