@@ -85,7 +85,7 @@ func TestPages(t *testing.T) {
 // fitsBetween looks at a page on a tablet, and on a desk at a zoom of 200 %.
 func (x *tab) fitsBetween() {
 	x.t.Helper()
-	for _, width := range []int64{768, 753, 640} { // 753 is the narrowest that has tables
+	for _, width := range []int64{962, 768, 753, 640} { // 962 is the narrowest with a menu at the side, 753 with tables
 		x.run(chromedp.EmulateViewport(width, 900))
 		x.fits(width, "light")
 	}
