@@ -77,8 +77,7 @@ $FAULT lame.test * LAME
 		{"RFC 9520 REFUSED", "refuse.test", dnscache.A, dnscache.Refused, 5 * time.Second},
 		{"RFC 9520 lame", "lame.test", dnscache.A, dnscache.ServFail, 5 * time.Second},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, c.name, func(t testing.TB) {
 			s, r, clock := fixture(t, zone, dnscache.Options{MaxStale: -1})
 			first := r.Lookup(t.Context(), c.ask, c.typ)
 			if first.Outcome != c.outcome || first.Cached {
@@ -182,8 +181,9 @@ func waiterThatGivesUpHurtsNobody(t testing.TB) {
 	}
 }
 
-func TestCloseEndsLookups(t *testing.T) {
-	t.Parallel()
+func TestCloseEndsLookups(t *testing.T) { undisturbed(t, closeEndsLookups) }
+
+func closeEndsLookups(t testing.TB) {
 	s, r, _ := fixture(t, "$FAULT * * TIMEOUT", dnscache.Options{Timeout: 30 * time.Second, AttemptTimeout: 30 * time.Second})
 	done := make(chan *dnscache.Answer)
 	go func() { done <- r.Lookup(context.Background(), "a.test", dnscache.TXT) }()
@@ -327,8 +327,9 @@ func failedRefreshKeepsWhatIsFresh(t testing.TB) {
 	}
 }
 
-func TestNothingBelowNXDomain(t *testing.T) {
-	t.Parallel()
+func TestNothingBelowNXDomain(t *testing.T) { undisturbed(t, nothingBelowNXDomain) }
+
+func nothingBelowNXDomain(t testing.TB) {
 	const zone = `
 example.test. IN SOA ns.test. hm.test. 1 2 3 4 60
 k._domainkey.example.test. TXT key
@@ -370,8 +371,9 @@ away.example.test. CNAME gone.example.test.
 }
 
 // Servers exist that answer NXDOMAIN for _domainkey, which has names below it.
-func TestKeysBelowDeniedDomainKey(t *testing.T) {
-	t.Parallel()
+func TestKeysBelowDeniedDomainKey(t *testing.T) { undisturbed(t, keysBelowDeniedDomainKey) }
+
+func keysBelowDeniedDomainKey(t testing.TB) {
 	s, r, _ := fixture(t, "x.test. TXT x", dnscache.Options{})
 	if a := r.Lookup(t.Context(), "_domainkey.example.test", dnscache.TXT); a.Outcome != dnscache.NXDomain {
 		t.Fatal(a.Outcome)
@@ -398,7 +400,10 @@ func TestHitAllocatesNothing(t *testing.T) {
 
 // An NXDOMAIN without proof by DNSSEC speaks of its own name alone.
 func TestUnprovenNXDomainSpeaksForItself(t *testing.T) {
-	t.Parallel()
+	undisturbed(t, unprovenNXDomainSpeaksForItself)
+}
+
+func unprovenNXDomainSpeaksForItself(t testing.TB) {
 	_, r, _ := fixture(t, `a.none.test. TXT here`, dnscache.Options{})
 	r.Lookup(t.Context(), "nothing.none.test", dnscache.TXT)
 	if a := r.Lookup(t.Context(), "b.nothing.none.test", dnscache.TXT); a.Cached {

@@ -74,8 +74,9 @@ func cacheOnly(t testing.TB) {
 }
 
 // Nothing waits for the cache, so no timer is set; all else ends in time.
-func TestWithTimeout(t *testing.T) {
-	t.Parallel()
+func TestWithTimeout(t *testing.T) { undisturbed(t, withTimeout) }
+
+func withTimeout(t testing.TB) {
 	cached, _ := dnscache.CacheOnly(t.Context())
 	if ctx, cancel := dnscache.WithTimeout(cached, 0); ctx != cached || ctx.Err() != nil {
 		t.Errorf("a timer for the cache: %v", ctx.Err())
@@ -90,8 +91,9 @@ func TestWithTimeout(t *testing.T) {
 }
 
 // A Recall keeps what it noted, and contexts derived from its own have it too.
-func TestRecall(t *testing.T) {
-	t.Parallel()
+func TestRecall(t *testing.T) { undisturbed(t, recall) }
+
+func recall(t testing.TB) {
 	s, r := dnstest.Start(t, zone)
 	r.Lookup(t.Context(), "example.test", dnscache.TXT)
 	before := len(s.Queries())

@@ -14,8 +14,9 @@ func all(r *dnscache.Resolver, name string) []dnscache.Held {
 	return held
 }
 
-func TestFlush(t *testing.T) {
-	t.Parallel()
+func TestFlush(t *testing.T) { undisturbed(t, flush) }
+
+func flush(t testing.TB) {
 	s, r, _ := fixture(t, "a.test. TXT x\nb.a.test. A 192.0.2.1\nba.test. TXT y", dnscache.Options{})
 	ask := func(name string, typ dnscache.Type) *dnscache.Answer { return r.Lookup(t.Context(), name, typ) }
 	ask("a.test", dnscache.TXT)
@@ -51,8 +52,9 @@ func TestFlush(t *testing.T) {
 	}
 }
 
-func TestSelect(t *testing.T) {
-	t.Parallel()
+func TestSelect(t *testing.T) { undisturbed(t, selected) }
+
+func selected(t testing.TB) {
 	_, r, _ := fixture(t, "a.test. TXT x\na.test. A 192.0.2.1\nb.a.test. A 192.0.2.1\nba.test. TXT y", dnscache.Options{})
 	for _, q := range []struct {
 		name string
@@ -100,8 +102,9 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-func TestFlushReachesWhatIsUnderWay(t *testing.T) {
-	t.Parallel()
+func TestFlushReachesWhatIsUnderWay(t *testing.T) { undisturbed(t, flushReachesWhatIsUnderWay) }
+
+func flushReachesWhatIsUnderWay(t testing.TB) {
 	s, r, _ := fixture(t, "a.test. TXT old\n$FAULT * * DELAY:50ms", dnscache.Options{Timeout: 5 * time.Second})
 	old := make(chan *dnscache.Answer)
 	go func() { old <- r.Lookup(t.Context(), "a.test", dnscache.TXT) }()

@@ -10,8 +10,9 @@ import (
 
 // A failure says since when the question has failed, until it is answered or nobody asked
 // for long.
-func TestFailingSince(t *testing.T) {
-	t.Parallel()
+func TestFailingSince(t *testing.T) { undisturbed(t, failingSince) }
+
+func failingSince(t testing.TB) {
 	s, r, clock := fixture(t, "*.test. TXT x\n$FAULT a.test * SERVFAIL", dnscache.Options{Timeout: 20 * time.Second})
 	since := func() time.Time {
 		// The resolver answers for other names.

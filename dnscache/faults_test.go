@@ -139,8 +139,7 @@ func TestFaults(t *testing.T) {
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.Silent, dnstest.ServFail, dnstest.Garbage} {
-		t.Run(string(f), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, string(f), func(t testing.TB) {
 			ss, addrs := servers(t, faultZone, faultZone)
 			clock := &clock{}
 			r := resolver(t, dnscache.Options{Upstreams: addrs, Now: clock.now, Timeout: 300 * time.Millisecond, AttemptTimeout: 50 * time.Millisecond})

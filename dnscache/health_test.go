@@ -17,8 +17,7 @@ import (
 func TestDegradedAndBack(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.ServFail, dnstest.Refuse, dnstest.Silent} {
-		t.Run(string(f), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, string(f), func(t testing.TB) {
 			core, logs := observer.New(zap.InfoLevel)
 			s, r, clock := fixture(t, "*.test. TXT x", dnscache.Options{Logger: zap.New(core), Timeout: 400 * time.Millisecond})
 			ask := func(n int, from string) {
@@ -57,8 +56,9 @@ func TestDegradedAndBack(t *testing.T) {
 }
 
 // Lookups that succeed end the degradation as well.
-func TestDegradedEndsWithSuccess(t *testing.T) {
-	t.Parallel()
+func TestDegradedEndsWithSuccess(t *testing.T) { undisturbed(t, degradedEndsWithSuccess) }
+
+func degradedEndsWithSuccess(t testing.TB) {
 	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * SERVFAIL", dnscache.Options{Timeout: 2 * time.Second})
 	for i := range 5 {
 		r.Lookup(t.Context(), fmt.Sprintf("a.bad%d.test", i), dnscache.TXT)
@@ -75,8 +75,9 @@ func TestDegradedEndsWithSuccess(t *testing.T) {
 
 // Strangers choose the names. However many of their domains are dead, and though
 // nothing else is asked for, that does not mean that the resolvers fail.
-func TestDeadDomainsDoNotDegrade(t *testing.T) {
-	t.Parallel()
+func TestDeadDomainsDoNotDegrade(t *testing.T) { undisturbed(t, deadDomainsDoNotDegrade) }
+
+func deadDomainsDoNotDegrade(t testing.TB) {
 	var zone strings.Builder
 	for i := range 200 {
 		fmt.Fprintf(&zone, "$FAULT mail.dead%d.test TXT %s\n", i, []dnstest.Fault{dnstest.ServFail, dnstest.Silent, dnstest.Lame}[i%3])
@@ -113,8 +114,9 @@ func TestDeadDomainsDoNotDegrade(t *testing.T) {
 }
 
 // Failures of many names in one zone are one vote, and lead to one test.
-func TestOneDeadDomainIsOneVote(t *testing.T) {
-	t.Parallel()
+func TestOneDeadDomainIsOneVote(t *testing.T) { undisturbed(t, oneDeadDomainIsOneVote) }
+
+func oneDeadDomainIsOneVote(t testing.TB) {
 	var zone strings.Builder
 	for i := range 50 {
 		fmt.Fprintf(&zone, "$FAULT n%d.dead.test TXT SERVFAIL\n", i)

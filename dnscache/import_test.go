@@ -21,7 +21,7 @@ import (
 )
 
 // exported returns the snapshot of a cache for another one.
-func exported(t *testing.T, r *dnscache.Resolver) []byte {
+func exported(t testing.TB, r *dnscache.Resolver) []byte {
 	t.Helper()
 	b, err := io.ReadAll(r.Export())
 	if err != nil {
@@ -32,8 +32,9 @@ func exported(t *testing.T, r *dnscache.Resolver) []byte {
 
 // TestImport has a second cache take the answers of the first: those that were found, for the
 // rest of their time, without the word about DNSSEC and without a time after their end.
-func TestImport(t *testing.T) {
-	t.Parallel()
+func TestImport(t *testing.T) { undisturbed(t, imports) }
+
+func imports(t testing.TB) {
 	s, r, clock := fixture(t, snapshotZone, dnscache.Options{TrustAD: dnscache.TrustAll})
 	for _, q := range snapshotQuestions {
 		r.Lookup(t.Context(), q.name, q.typ)
@@ -107,8 +108,9 @@ func (p *slowPipe) Read(b []byte) (int, error) {
 
 // TestImportIsSlow: the time that a snapshot takes on its way is none that its answers gain,
 // whichever clock says how old it is.
-func TestImportIsSlow(t *testing.T) {
-	t.Parallel()
+func TestImportIsSlow(t *testing.T) { undisturbed(t, importIsSlow) }
+
+func importIsSlow(t testing.TB) {
 	for name, asked := range map[string]func(*clock) time.Time{
 		"by the clock of the other machine": func(*clock) time.Time { return time.Time{} },
 		"by our clock":                      (*clock).now,
@@ -132,8 +134,9 @@ func TestImportIsSlow(t *testing.T) {
 	}
 }
 
-func TestImportTrustsOnRequest(t *testing.T) {
-	t.Parallel()
+func TestImportTrustsOnRequest(t *testing.T) { undisturbed(t, importTrustsOnRequest) }
+
+func importTrustsOnRequest(t testing.TB) {
 	s, r, clock := fixture(t, "$FAULT * * AD\na.test. 300 TXT x", dnscache.Options{TrustAD: dnscache.TrustAll})
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	b := exported(t, r)
@@ -153,8 +156,9 @@ func TestImportTrustsOnRequest(t *testing.T) {
 }
 
 // An own answer stays as long as it is fresh, also one that denies. A failure gives way.
-func TestImportKeepsOwnAnswers(t *testing.T) {
-	t.Parallel()
+func TestImportKeepsOwnAnswers(t *testing.T) { undisturbed(t, importKeepsOwnAnswers) }
+
+func importKeepsOwnAnswers(t testing.TB) {
 	const zone = "test. IN SOA ns.test. hm.test. 1 2 3 4 60\nown.test. 10 TXT %s\nfail.test. 300 TXT %[1]s\n"
 	s, r, clock := fixture(t, fmt.Sprintf(zone, "theirs")+"denied.test. 300 TXT theirs", dnscache.Options{})
 	own := resolver(t, dnscache.Options{Upstreams: []string{s.Addr()}, Now: clock.now, FailureTTL: time.Minute})
@@ -187,8 +191,9 @@ func TestImportKeepsOwnAnswers(t *testing.T) {
 }
 
 // TestImportAge judges a snapshot from a pipe by the clock of the machine that took it.
-func TestImportAge(t *testing.T) {
-	t.Parallel()
+func TestImportAge(t *testing.T) { undisturbed(t, importAge) }
+
+func importAge(t testing.TB) {
 	s, r, clock := fixture(t, "a.test. 7200 TXT x", dnscache.Options{})
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	b := exported(t, r)
@@ -227,8 +232,9 @@ func TestImportAge(t *testing.T) {
 }
 
 // TestImportFlushed has a name flushed while a snapshot is on its way.
-func TestImportFlushed(t *testing.T) {
-	t.Parallel()
+func TestImportFlushed(t *testing.T) { undisturbed(t, importFlushed) }
+
+func importFlushed(t testing.TB) {
 	s, r, clock := fixture(t, "a.test. 300 TXT x", dnscache.Options{})
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	b := exported(t, r)
@@ -253,8 +259,9 @@ func signed(body []byte) []byte {
 	return append(bytes.Clone(body), sum[:]...)
 }
 
-func TestHostileSnapshots(t *testing.T) {
-	t.Parallel()
+func TestHostileSnapshots(t *testing.T) { undisturbed(t, hostileSnapshots) }
+
+func hostileSnapshots(t testing.TB) {
 	s, r, clock := fixture(t, snapshotZone, dnscache.Options{})
 	for _, q := range snapshotQuestions {
 		r.Lookup(t.Context(), q.name, q.typ)
@@ -335,8 +342,9 @@ func endless(b []byte) io.Reader {
 }
 
 // A cache of another size: what does not fit is left, and what is in demand comes first.
-func TestImportOfLargerCache(t *testing.T) {
-	t.Parallel()
+func TestImportOfLargerCache(t *testing.T) { undisturbed(t, importOfLargerCache) }
+
+func importOfLargerCache(t testing.TB) {
 	s, r, clock := fixture(t, "*.a.test. 3600 TXT x", dnscache.Options{})
 	for i := range 10_000 {
 		r.Lookup(t.Context(), fmt.Sprintf("n%d.a.test", i), dnscache.TXT)

@@ -188,8 +188,7 @@ func TestLookup(t *testing.T) {
 		{"late answer", "late.example.test", dnscache.TXT, answer{Outcome: dnscache.Found, TXT: []string{"late"}}},
 		{"a type nobody reads", "a.example.test", 255, answer{Outcome: dnscache.ServFail}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, c.name, func(t testing.TB) {
 			got := r.Lookup(t.Context(), c.ask, c.typ)
 			if d := cmp.Diff(&c.want, got, said); d != "" {
 				t.Errorf("%s %v (-want +got), err %v:\n%s", c.ask, c.typ, got.Err, d)
@@ -211,8 +210,9 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-func TestLookupImpossibleName(t *testing.T) {
-	t.Parallel()
+func TestLookupImpossibleName(t *testing.T) { undisturbed(t, lookupImpossibleName) }
+
+func lookupImpossibleName(t testing.TB) {
 	s, r := dnstest.Start(t, zone)
 	label := strings.Repeat("a", 63)
 	for _, c := range []struct{ name, ask string }{
@@ -246,8 +246,9 @@ func TestLookupImpossibleName(t *testing.T) {
 }
 
 // Names with any octet are asked for, and found in the cache.
-func TestNameOctets(t *testing.T) {
-	t.Parallel()
+func TestNameOctets(t *testing.T) { undisturbed(t, nameOctets) }
+
+func nameOctets(t testing.TB) {
 	s, r := dnstest.Start(t, "")
 	for c := range 256 {
 		if c == '.' {
@@ -266,8 +267,9 @@ func TestNameOctets(t *testing.T) {
 	}
 }
 
-func TestTruncationUsesTCP(t *testing.T) {
-	t.Parallel()
+func TestTruncationUsesTCP(t *testing.T) { undisturbed(t, truncationUsesTCP) }
+
+func truncationUsesTCP(t testing.TB) {
 	s, r := dnstest.Start(t, zone)
 	r.Lookup(t.Context(), "cut.example.test", dnscache.TXT)
 	want := []dnstest.Query{{Name: "cut.example.test", Type: "TXT", Net: "udp"}, {Name: "cut.example.test", Type: "TXT", Net: "tcp"}}
@@ -276,8 +278,9 @@ func TestTruncationUsesTCP(t *testing.T) {
 	}
 }
 
-func TestEDNSIsNotTriedAgainAtOnce(t *testing.T) {
-	t.Parallel()
+func TestEDNSIsNotTriedAgainAtOnce(t *testing.T) { undisturbed(t, eDNSIsNotTriedAgainAtOnce) }
+
+func eDNSIsNotTriedAgainAtOnce(t testing.TB) {
 	s, r := dnstest.Start(t, "a.test. TXT a\nb.test. TXT b\n$FAULT * * NOEDNS")
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	r.Lookup(t.Context(), "b.test", dnscache.TXT)
@@ -286,8 +289,9 @@ func TestEDNSIsNotTriedAgainAtOnce(t *testing.T) {
 	}
 }
 
-func TestExpiresIsTheLeastTTL(t *testing.T) {
-	t.Parallel()
+func TestExpiresIsTheLeastTTL(t *testing.T) { undisturbed(t, expiresIsTheLeastTTL) }
+
+func expiresIsTheLeastTTL(t testing.TB) {
 	now := time.Unix(1_800_000_000, 0)
 	s, err := dnstest.NewServer("a.test. 300 CNAME b.test.\nb.test. 100 CNAME c.test.\nc.test. 200 TXT x")
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 // Loss, failures, garbage and a dead upstream at the same time, with many names that
 // are asked for once: no answer is wrong, memory keeps its bound, and afterwards
 // everything works without a restart.
-func TestManyFaults(t *testing.T) {
-	t.Parallel()
+func TestManyFaults(t *testing.T) { undisturbed(t, manyFaults) }
+
+func manyFaults(t testing.TB) {
 	const zone = `
 test. IN SOA ns.test. hm.test. 1 2 3 4 60
 *.there.test. TXT "yes"

@@ -89,8 +89,9 @@ const (
 
 // An upstream that changes the case and has no TCP is believed if it says the same twice.
 // It is then asked without random case for ten minutes.
-func TestCaseWithoutTCP(t *testing.T) {
-	t.Parallel()
+func TestCaseWithoutTCP(t *testing.T) { undisturbed(t, caseWithoutTCP) }
+
+func caseWithoutTCP(t testing.TB) {
 	var queries counted
 	var folds atomic.Bool
 	folds.Store(true)
@@ -133,8 +134,9 @@ func TestCaseWithoutTCP(t *testing.T) {
 
 // A response in another case is not believed if the upstream then says something else, and
 // a genuine one in the right case counts.
-func TestForgedCaseWithoutTCP(t *testing.T) {
-	t.Parallel()
+func TestForgedCaseWithoutTCP(t *testing.T) { undisturbed(t, forgedCaseWithoutTCP) }
+
+func forgedCaseWithoutTCP(t testing.TB) {
 	var n atomic.Int32
 	once, _, logs := distrusting(t, overUDPOnly(t, func(q *dns.Msg) *dns.Msg {
 		if q.Question[0].Qtype == dns.TypeTXT && n.Add(1) == 1 {

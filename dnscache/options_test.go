@@ -13,8 +13,9 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-func TestOptionsAreChecked(t *testing.T) {
-	t.Parallel()
+func TestOptionsAreChecked(t *testing.T) { undisturbed(t, optionsAreChecked) }
+
+func optionsAreChecked(t testing.TB) {
 	for want, o := range map[string]dnscache.Options{
 		"Upstreams":      {Upstreams: []string{"dns.example.org:53"}},
 		"Timeout":        {Timeout: -1},
@@ -36,8 +37,9 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-func TestUpstreamNotations(t *testing.T) {
-	t.Parallel()
+func TestUpstreamNotations(t *testing.T) { undisturbed(t, upstreamNotations) }
+
+func upstreamNotations(t testing.TB) {
 	for _, c := range []struct{ from, want string }{
 		{"127.0.0.1", "127.0.0.1:53"},
 		{"127.0.0.1:5353", "127.0.0.1:5353"},
@@ -78,8 +80,9 @@ func TestUpstreamNotations(t *testing.T) {
 
 // resolv.conf is read again when it changes. A file without name servers changes
 // nothing.
-func TestResolvConfIsReread(t *testing.T) {
-	t.Parallel()
+func TestResolvConfIsReread(t *testing.T) { undisturbed(t, resolvConfIsReread) }
+
+func resolvConfIsReread(t testing.TB) {
 	file := filepath.Join(t.TempDir(), "resolv.conf")
 	write := func(text string) {
 		t.Helper()
@@ -127,8 +130,9 @@ func TestResolvConfIsReread(t *testing.T) {
 	}
 }
 
-func TestResolvConfIsForDefaultsOnly(t *testing.T) {
-	t.Parallel()
+func TestResolvConfIsForDefaultsOnly(t *testing.T) { undisturbed(t, resolvConfIsForDefaultsOnly) }
+
+func resolvConfIsForDefaultsOnly(t testing.TB) {
 	file := filepath.Join(t.TempDir(), "resolv.conf")
 	if err := os.WriteFile(file, []byte("nameserver 127.0.0.2\n"), 0o600); err != nil {
 		t.Fatal(err)

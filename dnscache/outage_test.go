@@ -43,8 +43,7 @@ func TestOutageIsSharedByLookups(t *testing.T) {
 		{dnstest.Deny, []dnscache.Outcome{dnscache.ServFail, dnscache.Timeout}},
 		{dnstest.ServFail, []dnscache.Outcome{dnscache.ServFail, dnscache.Timeout}},
 	} {
-		t.Run("fault "+string(c.fault), func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, "fault "+string(c.fault), func(t testing.TB) {
 			addr := nobody(t)
 			const zone = ". NS ns.test.\n*.test. TXT x\n"
 			start := func(fault dnstest.Fault) *dnstest.Server {

@@ -42,8 +42,7 @@ func TestQuota(t *testing.T) {
 		"SERVFAIL, cached": {Most: 30, Fault: dnstest.ServFail, Keep: time.Second},
 		"silence":          {Most: 30, Fault: dnstest.Silent},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, name, func(t testing.TB) {
 			core, logs := observer.New(zap.InfoLevel)
 			s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:5ms", dnscache.Options{Timeout: 20 * time.Second, AttemptTimeout: time.Second, Logger: zap.New(core)})
 			lookUp(t, r, "before", 10)
@@ -74,8 +73,9 @@ func TestQuota(t *testing.T) {
 
 // A resolver that validates and keeps the SERVFAIL of a quota answers the same question
 // without validation meanwhile. That does not show that the records are forged.
-func TestQuotaOfAValidator(t *testing.T) {
-	t.Parallel()
+func TestQuotaOfAValidator(t *testing.T) { undisturbed(t, quotaOfAValidator) }
+
+func quotaOfAValidator(t testing.TB) {
 	s, r, _ := fixture(t, ". NS ns.test.\n*.test. TXT x\n$FAULT * * AD,DELAY:5ms", dnscache.Options{Timeout: 20 * time.Second})
 	lookUp(t, r, "before", 10)
 	s.SetQuota(dnstest.Quota{Most: 30, Fault: dnstest.ServFail, Keep: time.Second})
@@ -98,8 +98,7 @@ func TestNoQuota(t *testing.T) {
 		"all fail":       "$FAULT * * SERVFAIL",
 		"all are silent": "$FAULT * * TIMEOUT",
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		runUndisturbed(t, name, func(t testing.TB) {
 			o := dnscache.Options{Timeout: 30 * time.Second, AttemptTimeout: 10 * time.Second} // a busy machine is not silent
 			if strings.HasPrefix(name, "all ") {
 				o = dnscache.Options{Timeout: 2 * time.Second, AttemptTimeout: 500 * time.Millisecond}

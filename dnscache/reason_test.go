@@ -15,8 +15,9 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-func TestReason(t *testing.T) {
-	t.Parallel()
+func TestReason(t *testing.T) { undisturbed(t, reason) }
+
+func reason(t testing.TB) {
 	system := func(e syscall.Errno) error {
 		return &net.OpError{Op: "dial", Net: "udp", Err: os.NewSyscallError("connect", e)}
 	}
@@ -55,8 +56,9 @@ func TestReason(t *testing.T) {
 }
 
 // The reason of a real failure reaches the caller.
-func TestReasonOfARefusedConnection(t *testing.T) {
-	t.Parallel()
+func TestReasonOfARefusedConnection(t *testing.T) { undisturbed(t, reasonOfARefusedConnection) }
+
+func reasonOfARefusedConnection(t testing.TB) {
 	s, err := dnstest.NewServer("")
 	if err != nil {
 		t.Fatal(err)

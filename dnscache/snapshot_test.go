@@ -55,8 +55,9 @@ var snapshotQuestions = []struct {
 	{strings.Repeat("long.", 40) + "example.test", dnscache.TXT},
 }
 
-func TestSnapshot(t *testing.T) {
-	t.Parallel()
+func TestSnapshot(t *testing.T) { undisturbed(t, snapshot) }
+
+func snapshot(t testing.TB) {
 	s, r, clock := fixture(t, snapshotZone, dnscache.Options{})
 	want := map[int]*dnscache.Answer{}
 	for i, q := range snapshotQuestions {
@@ -117,8 +118,9 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
-func TestLoadKeepsWhatIsNewer(t *testing.T) {
-	t.Parallel()
+func TestLoadKeepsWhatIsNewer(t *testing.T) { undisturbed(t, loadKeepsWhatIsNewer) }
+
+func loadKeepsWhatIsNewer(t testing.TB) {
 	s, r, _ := fixture(t, "a.test. TXT old", dnscache.Options{})
 	path := filepath.Join(t.TempDir(), "dns.snapshot")
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
@@ -137,8 +139,9 @@ func TestLoadKeepsWhatIsNewer(t *testing.T) {
 }
 
 // The options may have become stricter since the snapshot.
-func TestLoadKeepsCurrentBounds(t *testing.T) {
-	t.Parallel()
+func TestLoadKeepsCurrentBounds(t *testing.T) { undisturbed(t, loadKeepsCurrentBounds) }
+
+func loadKeepsCurrentBounds(t testing.TB) {
 	s, r, clock := fixture(t, "test. IN SOA ns.test. hm.test. 1 2 3 4 3600\n*.a.test. 3600 TXT x", dnscache.Options{})
 	for i := range 2000 {
 		r.Lookup(t.Context(), fmt.Sprintf("n%d.a.test", i), dnscache.TXT)
@@ -167,8 +170,9 @@ func TestLoadKeepsCurrentBounds(t *testing.T) {
 	}
 }
 
-func TestDamagedSnapshotIsRefused(t *testing.T) {
-	t.Parallel()
+func TestDamagedSnapshotIsRefused(t *testing.T) { undisturbed(t, damagedSnapshotIsRefused) }
+
+func damagedSnapshotIsRefused(t testing.TB) {
 	s, r, clock := fixture(t, snapshotZone, dnscache.Options{})
 	for _, q := range snapshotQuestions {
 		r.Lookup(t.Context(), q.name, q.typ)

@@ -11,8 +11,9 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-func TestConnectionIsReused(t *testing.T) {
-	t.Parallel()
+func TestConnectionIsReused(t *testing.T) { undisturbed(t, connectionIsReused) }
+
+func connectionIsReused(t testing.TB) {
 	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * TRUNCATE", dnscache.Options{Timeout: 5 * time.Second})
 	for i := range 200 { // more than the server takes on one connection
 		if a := r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT); a.Outcome != dnscache.Found {
@@ -28,8 +29,9 @@ func TestConnectionIsReused(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreBounded(t *testing.T) {
-	t.Parallel()
+func TestConnectionsAreBounded(t *testing.T) { undisturbed(t, connectionsAreBounded) }
+
+func connectionsAreBounded(t testing.TB) {
 	_, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * TRUNCATE", dnscache.Options{Timeout: 20 * time.Second, AttemptTimeout: 3 * time.Second, MaxInFlight: 100})
 	var wg sync.WaitGroup
 	for i := range 500 {

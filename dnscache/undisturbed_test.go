@@ -28,12 +28,12 @@ func undisturbed(t *testing.T, test func(testing.TB)) {
 		if !a.Failed() {
 			return
 		}
-		if said := strings.Join(a.said, "\n"); round == 5 || still < 50*time.Millisecond {
+		said := strings.Join(a.said, "\n")
+		if round == 5 || still < 50*time.Millisecond {
 			t.Errorf("%s\nthe machine stood still for %v at most", said, still)
 			return
-		} else {
-			t.Logf("round %d, in which the machine stood still for %v: %s", round, still, said)
 		}
+		t.Logf("round %d, in which the machine stood still for %v: %s", round, still, said)
 	}
 }
 

@@ -393,8 +393,9 @@ func stats(t testing.TB) {
 	}
 }
 
-func TestIPv6Upstream(t *testing.T) {
-	t.Parallel()
+func TestIPv6Upstream(t *testing.T) { undisturbed(t, iPv6Upstream) }
+
+func iPv6Upstream(t testing.TB) {
 	if pc, err := net.ListenPacket("udp", "[::1]:0"); err != nil {
 		t.Skip("no IPv6 on loopback: ", err)
 	} else {
