@@ -31,7 +31,7 @@ func Summary(c *config.Config) []string {
 		list = append(list, "You decide yourself about mail of some authors: "+layout.Count(n, "domain")+".")
 	}
 	if c.Sign.Signs() {
-		list = append(list, "Mail of your users is signed (DKIM).")
+		list = append(list, "Mail of your users is signed (DKIM) if there is an active key for its author's domain.")
 	}
 	return list
 }
