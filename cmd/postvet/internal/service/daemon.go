@@ -14,6 +14,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/held"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
 	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
@@ -58,6 +59,7 @@ type daemon struct {
 	digestsSent   atomic.Uint64
 	digestsFailed atomic.Uint64
 	webGate       atomic.Pointer[access.Authenticator] // nil if the web page is not served
+	webDatabase   *postgres.Database                   // of all nodes, as pages read it; nil without one
 	addresses     []string                             // of the listeners, see shown
 	sockets       []string                             // of the listeners, as they are
 	controlSocket string                               // path, "" if there is none

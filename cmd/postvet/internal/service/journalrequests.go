@@ -32,7 +32,7 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 		return nil, &control.Refusal{Code: control.CodeFailed, Errors: []string{`there is no journal; set journal.directory, such as "/var/lib/postvet/journal", and restart the service`}}
 	}
 	if q.Do == control.DoTop {
-		return d.answerTop(ctx, q)
+		return d.answerTop(ctx, peer, q)
 	}
 	d.flushJournal(ctx)
 	if q.Do == control.DoJournalVerify {
@@ -45,7 +45,7 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 	if err := query.Check(); err != nil {
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{err.Error()}}
 	}
-	reader, refusal := d.readerFor(&query, q.Do)
+	reader, refusal := d.readerFor(peer, &query, q.Do)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -94,7 +94,7 @@ func (d *daemon) flushJournal(ctx context.Context) {
 var errQuery = &control.Refusal{Code: control.CodeRequest, Errors: []string{"the query is not understood; use the postvet command that belongs to the service"}}
 
 // answerTop ranks names by what was counted.
-func (d *daemon) answerTop(ctx context.Context, q control.Request) (any, error) {
+func (d *daemon) answerTop(ctx context.Context, peer control.Peer, q control.Request) (any, error) {
 	var query counts.Query
 	if err := json.Unmarshal([]byte(q.Query), &query); err != nil {
 		return nil, errQuery
@@ -102,7 +102,7 @@ func (d *daemon) answerTop(ctx context.Context, q control.Request) (any, error) 
 	if err := query.Check(); err != nil {
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{err.Error()}}
 	}
-	reader, err := d.countsFor(ctx, query.Nodes)
+	reader, err := d.countsFor(ctx, peer, query.Nodes)
 	if err != nil {
 		return nil, err
 	}

@@ -67,30 +67,34 @@ var errNoFleet = &control.Refusal{Code: control.CodeFailed, Errors: []string{"th
 
 // countsFor returns where counts are read: from the files, with the newest messages, or from
 // the database of all nodes.
-func (d *daemon) countsFor(ctx context.Context, of counts.Nodes) (counts.Reader, error) {
+func (d *daemon) countsFor(ctx context.Context, peer control.Peer, of counts.Nodes) (counts.Reader, error) {
 	if !of.Fleet {
 		d.flushJournal(ctx)
 		return d.journal.reader, nil
 	}
-	return d.fleetReader()
+	return d.fleetReader(peer)
 }
 
 // readerFor returns where a query is answered: the files, or the database of all nodes.
-func (d *daemon) readerFor(q *rows.Query, do string) (rows.Reader, error) {
+func (d *daemon) readerFor(peer control.Peer, q *rows.Query, do string) (rows.Reader, error) {
 	switch {
 	case !q.Fleet:
 		return d.journal.reader, nil
 	case do == control.DoJournalForget:
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{"messages are forgotten on the node that has them"}}
 	}
-	return d.fleetReader()
+	return d.fleetReader(peer)
 }
 
-// fleetReader returns the reader of the database of all nodes.
-func (d *daemon) fleetReader() (*postgres.Reader, error) {
+// fleetReader returns the reader of the database of all nodes. Pages share a few connections, for
+// which nobody else makes them wait.
+func (d *daemon) fleetReader(peer control.Peer) (*postgres.Reader, error) {
 	dsn := d.started.Journal.Postgres
-	if dsn == "" {
+	switch {
+	case dsn == "":
 		return nil, errNoFleet
+	case peer.UID < 0 && d.webDatabase != nil:
+		return &postgres.Reader{Database: d.webDatabase}, nil
 	}
 	return &postgres.Reader{Database: &postgres.Database{DSN: dsn}}, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/cmd/postvet/internal/web"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
@@ -31,6 +32,9 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 		return nil, err
 	}
 	gate := access.New(c.Web.Access(c.Web.IsUnix(), certificate != nil))
+	if dsn := c.Journal.Postgres; dsn != "" {
+		d.webDatabase = postgres.NewPool(dsn)
+	}
 	source := webSource{d: d, trials: newSlots(1), checks: newSlots(2), inspections: newSlots(maxInspections), readings: newReadings()}
 	h := web.New(web.Options{
 		Source: source, Live: d.live, Gate: gate, Base: c.Web.Base,
@@ -43,6 +47,7 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 	return func() {
 		s.Close()
 		source.readings.stop()
+		d.webDatabase.Close()
 	}, nil
 }
 
@@ -58,8 +63,10 @@ func webCertificate(c *config.Config, log *zap.Logger) (*web.Certificate, error)
 	return certificate, nil
 }
 
-// changeWeb lets the users of a new configuration in. The listener does not change.
+// changeWeb lets the users of a new configuration in. The listener does not change. The file of
+// the DSN may have changed.
 func (d *daemon) changeWeb(c *config.Config) {
+	d.webDatabase.Reset()
 	if gate := d.webGate.Load(); gate != nil {
 		w := &d.started.Web
 		s := c.Web.Access(w.IsUnix(), w.TLSCert != "")

@@ -38,6 +38,9 @@ func (s webSource) DomainPatterns(ctx context.Context, domain string) (*domainhi
 	now := time.Now()
 	source := NewPatternSource(c)
 	source.Dir, source.Within = s.d.journal.dir, fleetTime
+	if source.Fleet() && s.d.webDatabase != nil {
+		source.Database = s.d.webDatabase
+	}
 	p, err := domainhistory.ReadPatterns(ctx, source, domain, now, s.d.patterns.known.Load())
 	if p != nil {
 		p.Used = c.Policy.Observed && !c.Policy.ObservedExcept.Set.At(now).Name(domain)

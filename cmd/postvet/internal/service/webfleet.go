@@ -23,7 +23,7 @@ func (s webSource) Fleet(ctx context.Context) web.Fleet {
 	}
 	ctx, cancel := context.WithTimeout(ctx, fleetTime)
 	defer cancel()
-	nodes, err := (&postgres.Database{DSN: j.Postgres}).Nodes(ctx)
+	nodes, err := s.d.webDatabase.Nodes(ctx)
 	if err != nil {
 		f.Problem = foreign.Terminal(err.Error(), 500)
 	}

@@ -9,11 +9,11 @@ import (
 )
 
 // Series implements web.CountSource.
-func (s webSource) Series(ctx context.Context, _ access.User, q counts.SeriesQuery) (counts.Series, error) {
+func (s webSource) Series(ctx context.Context, user access.User, q counts.SeriesQuery) (counts.Series, error) {
 	if s.d.journal.reader == nil {
 		return counts.Series{}, web.ErrNoJournal
 	}
-	reader, err := s.d.countsFor(ctx, q.Nodes)
+	reader, err := s.d.countsFor(ctx, peerOf(user), q.Nodes)
 	if err != nil {
 		return counts.Series{}, err
 	}

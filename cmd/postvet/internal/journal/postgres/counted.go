@@ -49,11 +49,11 @@ func (r *Reader) readCounts(ctx context.Context, node string, f func(context.Con
 	if !ok {
 		end = time.Now().Add(time.Minute)
 	}
-	conn, err := r.Database.Connect(ctx)
+	conn, done, err := r.Database.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer closeConn(conn)
+	defer done()
 	// The server stops a moment before we do. Behind a pool of connections, nothing may stay set.
 	c := &counted{conn: conn, node: node, end: time.Now().Add(time.Until(end) * 9 / 10)}
 	if err := do(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "+timeout(c.end)); err != nil {

@@ -20,18 +20,29 @@ const oldest = 13
 type Database struct {
 	// DSN is as in the configuration, see [CheckDSN].
 	DSN string
+	// pool has the connections of readers; nil if each makes its own.
+	pool *pool
 	// atLeast and schema are for tests: the version of PostgreSQL that is demanded, and
 	// that of the tables.
 	atLeast int
 	schema  int64
 }
 
-// connect returns a connection to a server that can be used. Nothing is known about its
-// tables.
-func (d *Database) connect(ctx context.Context) (*pgx.Conn, error) {
+// settings returns the settings of a connection. The file of a DSN is read each time.
+func (d *Database) settings() (*pgx.ConnConfig, error) {
 	c, err := parse(d.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("journal.postgres %w", err)
+	}
+	return c, nil
+}
+
+// connect returns a connection to a server that can be used. Nothing is known about its
+// tables.
+func (d *Database) connect(ctx context.Context) (*pgx.Conn, error) {
+	c, err := d.settings()
+	if err != nil {
+		return nil, err
 	}
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {

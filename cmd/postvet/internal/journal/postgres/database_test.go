@@ -25,7 +25,7 @@ func TestServer(t *testing.T) {
 	s := keyservers.PostgreSQL(t, "secret")
 	for name, test := range map[string]func(*testing.T, *keyservers.Server){
 		"ship": testShip, "cut": testCut, "forget": testForget, "hide": testHide, "find": testFind, "counts": testCounts, "counted": testCounted, "ranked": testRanked, "faults": testCountedFaults, "reset": testReset, "renamed": testRenamed, "clock ahead": testClockAhead, "replaced": testReplaced, "columns": testColumns, "hostile": testHostile, "same": testSame, "migrate": testMigrate,
-		"unusable": testUnusable, "leases": testLeases, "partitions": testPartitions, "taken": testTaken, "aside": testAside, "patterns": testPatterns, "pattern names": testPatternNames, "nodes": testNodes, "removal": testRemoval,
+		"unusable": testUnusable, "leases": testLeases, "partitions": testPartitions, "taken": testTaken, "aside": testAside, "patterns": testPatterns, "pattern names": testPatternNames, "nodes": testNodes, "removal": testRemoval, "pool": testPool, "pool left": testPoolLeft,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -27,11 +27,11 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 	if err := q.Check(); err != nil {
 		return page, err
 	}
-	conn, err := r.Database.Connect(ctx)
+	conn, done, err := r.Database.acquire(ctx)
 	if err != nil {
 		return page, err
 	}
-	defer closeConn(conn)
+	defer done()
 	days, err := partitionDays(ctx, conn)
 	if err != nil {
 		return page, fault(err)
@@ -262,11 +262,11 @@ func (s *scanner) record() *rows.Record {
 // Generation implements [rows.Reader].
 func (r *Reader) Generation(ctx context.Context, id int64, _ time.Time) (rows.Generation, bool) {
 	g := rows.Generation{ID: id}
-	conn, err := r.Database.Connect(ctx)
+	conn, done, err := r.Database.acquire(ctx)
 	if err != nil {
 		return g, false
 	}
-	defer closeConn(conn)
+	defer done()
 	err = conn.QueryRow(ctx, "SELECT since, text FROM postvet.generation WHERE id = $1", id).Scan(&g.Since, &g.Text)
 	return g, err == nil
 }

@@ -27,11 +27,11 @@ const maxNodes = 500
 
 // Nodes returns the nodes that send to the database, by name.
 func (d *Database) Nodes(ctx context.Context) (all []NodeState, err error) {
-	conn, err := d.Connect(ctx)
+	conn, done, err := d.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer closeConn(conn)
+	defer done()
 	lines, err := conn.Query(ctx, `WITH newest AS (
 			(SELECT node, ref, generation FROM postvet.rest ORDER BY ref DESC LIMIT 2000)
 			UNION ALL (SELECT node, ref, generation FROM postvet.accepted ORDER BY ref DESC LIMIT 2000)

@@ -126,11 +126,11 @@ const patternTime = 2 * time.Minute
 func (d *Database) Patterns(ctx context.Context, local *sqlite.Reader, node, org string, since int64, f func(patterns.Row)) error {
 	ctx, cancel := context.WithTimeout(ctx, patternTime)
 	defer cancel()
-	conn, err := d.Connect(ctx)
+	conn, done, err := d.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer closeConn(conn)
+	defer done()
 	// Behind a pool of connections, nothing may stay set.
 	if err := do(ctx, conn, fmt.Sprintf("BEGIN READ ONLY; SET LOCAL statement_timeout = %d", patternTime.Milliseconds())); err != nil {
 		return fault(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -17,9 +16,9 @@ func (d *Database) OpenSQL() *sql.DB { return sql.OpenDB(connector{d}) }
 type connector struct{ database *Database }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	settings, err := parse(c.database.DSN)
+	settings, err := c.database.settings()
 	if err != nil {
-		return nil, fmt.Errorf("journal.postgres %w", err)
+		return nil, err
 	}
 	conn, err := stdlib.GetConnector(*settings).Connect(ctx)
 	if err != nil {
