@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"runtime/debug"
 	"syscall"
 
@@ -10,7 +11,7 @@ import (
 // forbidCore keeps this process, and programs that it starts, from leaving a dump of its
 // memory, which holds private keys, on a disk.
 func (d *daemon) forbidCore() {
-	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
+	if err := errors.Join(syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}), forbidDump()); err != nil {
 		d.log.Warn("core dumps are not forbidden, and would hold private keys", zap.Error(err))
 		return
 	}
