@@ -278,6 +278,7 @@ var webPages = []JSONObject{
 		{"configured", "false if this machine is alone"},
 		{"here", "the name of this node"},
 		{"problem", ""},
+		{"late", "true if the database did not answer in time, and may only be slow"},
 		{"nodes", "see fleet node"},
 		{"lines", "the same with what differs; see fleet line"},
 		{"shipping", `as in "postvet journal --json"`},

@@ -9,6 +9,7 @@ var webParts = []JSONObject{
 		{"sentence", ""},
 		{"chosen", "the node that was asked for; \"\" for all"},
 		{"away", "why the database of all nodes cannot be asked; the numbers are then of this node alone"},
+		{"late", "true if it did not answer in time, and may only be slow"},
 		{"choices", "all nodes, and each of them; see option"},
 	}},
 	{"named number", "A number with its name.", [][2]string{{"name", ""}, {"n", "the number"}}},

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,7 +25,10 @@ func (s webSource) Fleet(ctx context.Context) web.Fleet {
 	ctx, cancel := context.WithTimeout(ctx, fleetTime)
 	defer cancel()
 	nodes, err := s.d.webDatabase.Nodes(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		f.Problem, f.Late = "PostgreSQL may be slow or hang, or the network to it. Look whether it has too much to do.", true
+	case err != nil:
 		f.Problem = foreign.Terminal(err.Error(), 500)
 	}
 	for _, n := range nodes {

@@ -22,8 +22,10 @@ type Fleet struct {
 	// Here is the name of this node.
 	Here string `json:"here"`
 	// Problem says why the database could not be asked, "" if it was.
-	Problem string      `json:"problem,omitempty"`
-	Nodes   []FleetNode `json:"nodes"`
+	Problem string `json:"problem,omitempty"`
+	// Late is true if it did not answer in time. It may only be slow.
+	Late  bool        `json:"late,omitempty"`
+	Nodes []FleetNode `json:"nodes"`
 }
 
 // FleetNode is a node.
@@ -104,6 +106,8 @@ func (p *fleetPage) compare(now time.Time) {
 	switch {
 	case !p.Configured:
 		p.Sentence = "There is no fleet: this machine works alone, and needs nobody."
+	case p.Late:
+		p.Sentence = "The database of all nodes did not answer in time. Each node checks mail without it."
 	case p.Problem != "":
 		p.Sentence = "The database of all nodes cannot be asked at present. Each node checks mail without it."
 	case len(p.Nodes) == 0:

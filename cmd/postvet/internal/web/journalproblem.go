@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -56,6 +57,12 @@ func journalFailure(err error, everywhere bool) error {
 	var refusal *control.Refusal
 	if errors.As(err, &refusal) && refusal.Code == control.CodeRequest {
 		return &problem{Status: http.StatusBadRequest, Title: "This cannot be searched", Text: refusal.Error()}
+	}
+	if everywhere && errors.Is(err, context.DeadlineExceeded) {
+		return &problem{
+			Status: http.StatusServiceUnavailable, Title: "The database of all nodes did not answer in time",
+			Text: "Mail is not affected, and the messages of this node can be searched without it. Try again, and look whether PostgreSQL has too much to do if this stays.",
+		}
 	}
 	if everywhere {
 		return &problem{

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -185,6 +187,7 @@ func TestJournalFaults(t *testing.T) {
 		"damaged":  {func(m *mailSource) { m.page.Unread = []string{"2026-11-29.rest.db"} }, "/messages", 200, "The file 2026-11-29.rest.db of the journal cannot be read"},
 		"locked":   {func(m *mailSource) { m.err = errors.New("database is locked") }, "/messages", 503, "The journal cannot be read"},
 		"fleet":    {func(m *mailSource) { m.err = errors.New("connection refused") }, "/messages?fleet=1", 503, "The database of all nodes does not answer"},
+		"slow":     {func(m *mailSource) { m.err = fmt.Errorf("the database: %w", context.DeadlineExceeded) }, "/messages?fleet=1", 503, "The database of all nodes did not answer in time"},
 		"of fleet": {func(m *mailSource) {}, "/messages?fleet=1&q=ann@example.org", 200, "cannot be found on all nodes at once"},
 		"failing":  {func(m *mailSource) { m.journal.Problem = "disk full" }, "/messages", 200, "not written at present"},
 		"time":     {func(m *mailSource) {}, "/messages?since=yesterday", 400, "This is no time"},

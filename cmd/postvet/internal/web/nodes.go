@@ -23,6 +23,8 @@ type nodes struct {
 	// Away says why the database of all nodes cannot be asked; "" if it was. The numbers
 	// are then those of this node alone.
 	Away string `json:"away,omitempty"`
+	// Late is true if it cannot because it did not answer in time. It may only be slow.
+	Late bool `json:"late,omitempty"`
 	// Choices are the links for all nodes together and for each of them.
 	Choices []option `json:"choices"`
 
@@ -69,14 +71,14 @@ func ofNodes[T any](h *Handler, q *request, of *counts.Nodes, ask func(*request)
 	case n.answered, q.ctx.Err() != nil, errors.As(err, &refusal) && refusal.Code == control.CodeRequest:
 		return answer, err
 	case errors.Is(err, context.DeadlineExceeded):
-		err, q.time.cut = errLate, true
+		err, n.Late, q.time.cut = errLate, true, true
 	}
 	n.Away = foreign.Terminal(err.Error(), 300)
 	*of = counts.Nodes{}
 	return ofThis(q, ask)
 }
 
-// errLate is why the database of all nodes is taken as away.
+// errLate is why the numbers of all nodes are not those of a page whose time was over.
 var errLate = errors.New("it does not answer in the time of a page")
 
 // ofThis asks for counts of this node. A page that could not read them does not try again: another
@@ -158,6 +160,8 @@ func (n *nodes) told() *nodes {
 		n.Choices = append(n.Choices, option{Word: name, Title: name, Current: name == n.Chosen})
 	}
 	switch {
+	case n.Late:
+		n.Sentence = "The numbers are of this node alone, as the database of all nodes did not answer in time."
 	case n.Away != "":
 		n.Sentence = "The numbers are of this node alone, as the database of all nodes is away: " + n.Away + "."
 	case n.Chosen != "":

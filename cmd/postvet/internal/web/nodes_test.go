@@ -79,7 +79,7 @@ func TestNodes(t *testing.T) {
 		{"/forwarders", nil, 1, []string{"3000 messages from 1 network", `/messages?client=192.0.2.0%2F24&amp;dmarc=fail&amp;fleet=1`}, []string{"away"}},
 		{"/forwarders?node=mx2", nil, 1, []string{`/messages?client=192.0.2.0%2F24&amp;dmarc=fail&amp;fleet=1&amp;node=mx2`}, nil},
 		{"/domains", errors.New("the database cannot be reached: " + hostile), 1, []string{"3 of 7 messages", "of this node alone, as the database of all nodes is away: the database cannot be reached"}, []string{"7000"}},
-		{"/forwarders", context.DeadlineExceeded, 1, []string{"it does not answer in the time of a page", `<a href="/forwarders?wait=long">Read the rest too</a>`, `/messages?client=192.0.2.0%2F24&amp;dmarc=fail&amp;since=`}, []string{"fleet=1"}},
+		{"/forwarders", context.DeadlineExceeded, 1, []string{"of this node alone, as the database of all nodes did not answer in time.", `<a href="/forwarders?wait=long">Read the rest too</a>`, `/messages?client=192.0.2.0%2F24&amp;dmarc=fail&amp;since=`}, []string{"fleet=1", "is away"}},
 		{"/", errors.New("no route"), 1, []string{"of this node alone, as the database of all nodes is away: no route."}, nil},
 		{"/", nil, 2, []string{"The numbers are of 3 nodes"}, nil},
 	} {

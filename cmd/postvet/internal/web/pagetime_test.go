@@ -73,7 +73,7 @@ func (s *stuckSource) KnownSenders(ctx context.Context, _ string) (Senders, erro
 
 func (s *stuckSource) Fleet(ctx context.Context) Fleet {
 	_ = s.wait(ctx)
-	return Fleet{Configured: true, Problem: "no answer", Nodes: []FleetNode{}}
+	return Fleet{Configured: true, Problem: "no answer", Late: true, Nodes: []FleetNode{}}
 }
 
 // countedStuckSource is a stuckSource that has counts.
@@ -106,7 +106,7 @@ func TestTimeIsShared(t *testing.T) {
 	}{
 		{"/", false, nil, 2, 200, []string{"What became of mail today cannot be shown. This took too long", "the mail of today", "the reports about 3 domains of yours"}},
 		{"/", true, nil, 1, 200, []string{"the reports about 3 domains of yours, which are not read yet", "Messages of the last 24 hours"}},
-		{"/", false, fleet, 3, 200, []string{"This took too long", "the database of all nodes is away: it does not answer in the time of a page"}},
+		{"/", false, fleet, 3, 200, []string{"This took too long", "as the database of all nodes did not answer in time."}},
 		{"/domains", false, nil, 1, 504, []string{"This took too long"}},
 		{"/domains", false, fleet, 2, 504, []string{"This took too long"}},
 		{"/domains/example.org", false, nil, 5, 200, []string{"could not be counted in the time of a page", "Its numbers cannot be shown. This took too long", "The records that mail has met cannot be shown. This took too long"}},
@@ -114,7 +114,7 @@ func TestTimeIsShared(t *testing.T) {
 		{"/forwarders", true, nil, 1, 200, []string{"The newest 0 messages were looked at, searched back to"}},
 		{"/own", false, nil, 2, 200, []string{"one.example", "two.example", "three.example", "cannot be read at present"}},
 		{"/own", false, fleet, 3, 200, []string{"cannot be read at present"}},
-		{"/fleet", false, fleet, 1, 200, []string{"cannot be asked at present"}},
+		{"/fleet", false, fleet, 1, 200, []string{"The database of all nodes did not answer in time", "no answer"}},
 		{"/messages?q=ann%40example.org", false, nil, 2, 200, []string{"was found yet", "earched back to"}},
 		{"/held", false, nil, 1, 200, []string{"was found yet", "earched back to"}},
 		{"/messages/" + result.FirstReference(testNow).String() + "?dns=no", false, nil, 1, 503, nil},
