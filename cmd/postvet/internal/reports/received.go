@@ -71,6 +71,12 @@ const ResultExempt = "exempt"
 // sent it, or the administrator chose the file that it was read from.
 func (r *Received) Trusted() bool { return r.Result == "pass" || r.Result == "" }
 
+// maxAhead is how far the clock or the time zone of a reporter may be ahead of ours.
+const maxAhead = 24 * time.Hour
+
+// Premature reports whether the report tells of days that had not come when it arrived.
+func (r *Received) Premature() bool { return r.End.Sub(r.Arrived) > maxAhead }
+
 // Outcome is what became of a report that was to be kept.
 type Outcome string
 

@@ -102,7 +102,9 @@ func (x *reading) ended() bool {
 	}
 }
 
-// read reads the reports. It counts only those that are trusted.
+// read reads the reports. It counts only those that are trusted, and that tell of days that had
+// come: otherwise one reporter could have the newest policy and the newest day for years, so that
+// no sender would be new.
 func (x *reading) read(ctx context.Context, domain string, store web.ReportReader) error {
 	ctx, cancel := context.WithTimeout(ctx, readingTime)
 	defer cancel()
@@ -110,7 +112,7 @@ func (x *reading) read(ctx context.Context, domain string, store web.ReportReade
 	unproven, n := 0, 0
 	err := store.Received(ctx, sendersFilter(domain, sendersReports), func(r *reports.Received) error {
 		n++
-		if !r.Trusted() {
+		if !r.Trusted() || r.Premature() {
 			unproven++
 			return nil
 		}
@@ -162,12 +164,13 @@ func (s webSource) KnownSenders(ctx context.Context, domain string) (web.Senders
 	return s.Senders(ctx, domain, 0)
 }
 
-// known returns a reading that is going on or not old; nil for none.
+// known returns a reading that is going on or not old; nil for none. One that failed is known too:
+// each first page would have the processors busy with it for readingTime.
 func (r *readings) known(domain string) *reading {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := r.of[domain]
-	if x == nil || x.ended() && (x.err != nil || time.Since(x.begun) >= knownKept) {
+	if x == nil || x.ended() && time.Since(x.begun) >= knownKept {
 		return nil
 	}
 	return x

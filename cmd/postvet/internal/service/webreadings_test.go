@@ -130,11 +130,40 @@ func TestSendersFail(t *testing.T) {
 	if _, err := r.senders(t.Context(), s, "example.org", 10*time.Second); !errors.Is(err, s.err) {
 		t.Errorf("got %v", err)
 	}
+	// The first page is asked for often.
+	if known := r.known("example.org"); known == nil || !known.ended() {
+		t.Error("a page that needs no newer result tries it again at once")
+	} else if _, err := known.found(); !errors.Is(err, s.err) {
+		t.Errorf("what is known: %v", err)
+	}
 	if x, err := r.senders(t.Context(), s, "example.org", 0); err != nil || x.Complete {
 		t.Errorf("it is not tried again: %+v, %v", x, err)
 	}
 	r.stop()
 	if _, err := r.senders(t.Context(), s, "example.org", 10*time.Second); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestSendersOfDaysToCome: a report that ended after it came does not count, whoever sent it. Its
+// policy would be the newest for years, and none of the senders new.
+func TestSendersOfDaysToCome(t *testing.T) {
+	t.Parallel()
+	r := newReadings()
+	defer r.stop()
+	s := &slowStore{token: make(chan struct{}, 3)}
+	for id := range int64(3) {
+		s.add(t, id+1)
+		s.token <- struct{}{}
+	}
+	s.all[0].End = s.all[0].Arrived.AddDate(70, 0, 0)
+	s.all[0].Head = []byte(`{"begin": "2096-11-03T00:00:00Z", "end": "2096-11-03T23:59:59Z", "policy_published": {"domain": "example.org", "p": "reject"}}`)
+	s.all[1].End = s.all[1].Arrived.Add(14 * time.Hour) // a reporter at the other end of the world
+	x, err := r.senders(t.Context(), s, "example.org", 10*time.Second)
+	if err != nil || !x.Complete {
+		t.Fatalf("%+v, %v", x, err)
+	}
+	if got := x.Summary; got.Reports != 2 || got.Unproven != 1 || got.Policy.P != "none" || got.Last.Year() != 2026 {
+		t.Errorf("%d reports, %d left out, p=%s, the last day is %v", got.Reports, got.Unproven, got.Policy.P, got.Last)
 	}
 }

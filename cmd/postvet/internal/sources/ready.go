@@ -28,8 +28,8 @@ type Summary struct {
 	Causes   map[Cause]int64 `json:"causes"`
 	// Rest are messages of sources beyond the limit.
 	Rest int64 `json:"rest"`
-	// Unproven are the reports that were left out, since nobody vouches for them. The
-	// caller that leaves them out sets it.
+	// Unproven are the reports that were left out, since nobody vouches for them, or they
+	// cannot be true. The caller that leaves them out sets it.
 	Unproven int `json:"unproven_reports"`
 
 	Sources    []*Source `json:"sources"`
