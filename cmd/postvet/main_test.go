@@ -234,12 +234,17 @@ func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("no space left on 
 const patience = 2 * time.Minute
 
 // withinDay waits for midnight (UTC) if less than a time is left of the day, in which the test
-// must end. Its files or pages are of a day.
+// must end. Its files or pages are of a day, and its messages came up to a second ago.
 func withinDay(t *testing.T, d time.Duration) {
 	t.Helper()
-	if left := time.Until(time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)); left < d {
-		t.Logf("waits %v for the next day", left)
-		time.Sleep(left + time.Millisecond)
+	const since = 2 * time.Second // midnight
+	begin := time.Now().UTC().Truncate(24 * time.Hour)
+	if time.Until(begin.Add(24*time.Hour)) < d {
+		begin = begin.Add(24 * time.Hour)
+	}
+	if wait := time.Until(begin.Add(since)); wait > 0 {
+		t.Logf("waits %v for the next day", wait)
+		time.Sleep(wait)
 	}
 }
 

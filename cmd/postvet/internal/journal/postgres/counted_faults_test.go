@@ -127,6 +127,7 @@ func testCountedFaults(t *testing.T, s *keyservers.Server) {
 		}
 		p.cutAt(cut{})
 		if step%12 == 11 {
+			execute(t, d, "UPDATE postvet.node SET seen = now()") // those that had to seem silent are not
 			check()
 		}
 	}
