@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ const pageBound = 9 * time.Second
 
 // TestWebFleetAway opens each page that asks PostgreSQL while that works, while it hangs, and
 // while it is stopped. Each answers in time and says what it does not show, and all show it
-// again soon after the server has come back.
+// again soon after the server has come back. A reload has the DSN read again.
 func TestWebFleetAway(t *testing.T) {
 	t.Parallel()
 	server := keyservers.PostgreSQL(t, "secret")
@@ -126,6 +127,22 @@ func TestWebFleetAway(t *testing.T) {
 		recovered("after " + x.what)
 	}
 	s.waitLog("the journal is sent to PostgreSQL again", 1)
+
+	// The connections that are there end with a reload, as the file has another DSN.
+	if err := os.WriteFile(dsn, []byte("postgres://postgres:secret@127.0.0.1:"+port+"/nowhere\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(syscall.SIGHUP)
+	s.waitLog("configuration reloaded", 1)
+	for end := time.Now().Add(patience / 2); ; time.Sleep(100 * time.Millisecond) {
+		a := get("/fleet?wait=long")
+		if a.err == nil && strings.Contains(a.body, "create the database") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("after a reload: %v\n%s", a.err, a.body)
+		}
+	}
 }
 
 // signalled returns a function that signals a server.
