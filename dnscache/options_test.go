@@ -13,9 +13,8 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-func TestOptionsAreChecked(t *testing.T) { undisturbed(t, optionsAreChecked) }
-
-func optionsAreChecked(t testing.TB) {
+func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
 	for want, o := range map[string]dnscache.Options{
 		"Upstreams":      {Upstreams: []string{"dns.example.org:53"}},
 		"Timeout":        {Timeout: -1},
@@ -37,9 +36,8 @@ func optionsAreChecked(t testing.TB) {
 	}
 }
 
-func TestUpstreamNotations(t *testing.T) { undisturbed(t, upstreamNotations) }
-
-func upstreamNotations(t testing.TB) {
+func TestUpstreamNotations(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ from, want string }{
 		{"127.0.0.1", "127.0.0.1:53"},
 		{"127.0.0.1:5353", "127.0.0.1:5353"},

@@ -15,9 +15,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-func TestReason(t *testing.T) { undisturbed(t, reason) }
-
-func reason(t testing.TB) {
+func TestReason(t *testing.T) {
+	t.Parallel()
 	system := func(e syscall.Errno) error {
 		return &net.OpError{Op: "dial", Net: "udp", Err: os.NewSyscallError("connect", e)}
 	}

@@ -1,6 +1,7 @@
 package dnscache_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -16,14 +17,10 @@ func undisturbed(t *testing.T, test func(testing.TB)) {
 	t.Helper()
 	t.Parallel()
 	for round := 1; ; round++ {
-		a := &attempt{T: t}
+		a := newAttempt(t)
 		stop := watchClock()
-		ended := make(chan struct{})
-		go func() { // which a fatal failure ends
-			defer close(ended)
-			test(a)
-		}()
-		<-ended
+		a.run(func() { test(a) })
+		a.end()
 		still := stop()
 		if !a.Failed() {
 			return
@@ -43,12 +40,58 @@ func runUndisturbed(t *testing.T, name string, test func(testing.TB)) {
 	t.Run(name, func(t *testing.T) { undisturbed(t, test) })
 }
 
-// attempt is one round of a test. Its failures are not yet those of the test.
+// attempt is one round of a test. Its failures are not yet those of the test, and what it has
+// cleaned up is so at its end: a failure there counts, and no round meets the servers of another.
 type attempt struct {
 	*testing.T
-	mu     sync.Mutex
-	failed bool
-	said   []string
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex
+	failed   bool
+	said     []string
+	cleanups []func()
+}
+
+func newAttempt(t *testing.T) *attempt {
+	a := &attempt{T: t}
+	a.ctx, a.cancel = context.WithCancel(t.Context())
+	return a
+}
+
+// run calls f, which a fatal failure ends.
+func (a *attempt) run(f func()) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f()
+	}()
+	<-ended
+}
+
+// end ends the context of the round, and cleans up.
+func (a *attempt) end() {
+	a.cancel()
+	for {
+		a.mu.Lock()
+		n := len(a.cleanups) - 1
+		if n < 0 {
+			a.mu.Unlock()
+			return
+		}
+		last := a.cleanups[n]
+		a.cleanups = a.cleanups[:n]
+		a.mu.Unlock()
+		a.run(last)
+	}
+}
+
+func (a *attempt) Context() context.Context { return a.ctx }
+
+func (a *attempt) Cleanup(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cleanups = append(a.cleanups, f)
 }
 
 func (a *attempt) fail(text string) {
@@ -107,5 +150,43 @@ func watchClock() (stop func() time.Duration) {
 	return func() time.Duration {
 		close(end)
 		return <-longest
+	}
+}
+
+// TestAttempt: a failure of a round counts wherever it comes from, also in what it cleans up, in
+// the order of package testing. TempDir stays until the test itself ends.
+func TestAttempt(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		test func(a testing.TB)
+		want string
+	}{
+		"nothing":        {func(testing.TB) {}, ""},
+		"an error":       {func(a testing.TB) { a.Error("x") }, "x"},
+		"a fatal one":    {func(a testing.TB) { a.Fatalf("%s", "x"); a.Error("y") }, "x"},
+		"at its end":     {func(a testing.TB) { a.Cleanup(func() { a.Error("x") }) }, "x"},
+		"fatally at end": {func(a testing.TB) { a.Cleanup(func() { a.Error("y") }); a.Cleanup(func() { a.Fatal("x") }) }, "x y"},
+		"the context": {func(a testing.TB) {
+			a.Cleanup(func() {
+				if a.Context().Err() != nil {
+					a.Error("x")
+				}
+			})
+			if a.Context().Err() != nil {
+				a.Error("y")
+			}
+		}, "x"},
+	} {
+		a := newAttempt(t)
+		a.run(func() { x.test(a) })
+		a.end()
+		var got []string
+		for _, said := range a.said {
+			_, text, _ := strings.Cut(said, ": ")
+			got = append(got, text)
+		}
+		if got := strings.Join(got, " "); got != x.want || a.Failed() != (x.want != "") {
+			t.Errorf("%s: %q, want %q; failed: %t", name, got, x.want, a.Failed())
+		}
 	}
 }
