@@ -132,6 +132,10 @@ func TestWebOfDamagedJournal(t *testing.T) {
 						if took <= within && wanted.MatchString(body) {
 							break
 						}
+						if try%2 == 1 && page != "POST" && !wanted.MatchString(body) && !hurried.MatchString(body) {
+							t.Errorf("%s says neither %q nor that its time is over:\n%s", page, wanted, body)
+							break
+						}
 						if try == 10 {
 							t.Errorf("%s takes %v, or does not say %q:\n%s", page, took, wanted, body)
 							break
@@ -190,6 +194,9 @@ func (w *webClient) body(page string) string {
 	}
 	return string(text)
 }
+
+// hurried is what a page says that has not read all in its time.
+var hurried = regexp.MustCompile("Read the rest too|Go on with|in the time of a page|in time")
 
 // longer returns a page that may search and count for longer, if it is to.
 func longer(page string, is bool) string {
