@@ -134,12 +134,13 @@ func (w *webClient) has(what, page string, wants ...string) {
 }
 
 // shows fails unless a page has each text, and returns the page. A page of which a part was not
-// searched or counted in its time, as on a busy machine, is asked for again.
+// searched or counted in its time, as on a busy machine, is asked for again, and with more time if
+// it says so.
 func (w *webClient) shows(path string, wants ...string) (page string) {
 	w.t.Helper()
 	for end, slow := time.Now().Add(patience/4), false; ; time.Sleep(100 * time.Millisecond) {
 		page = w.get(longer(path, slow && !strings.Contains(path, "wait=long")))
-		slow = !slow
+		slow = !slow && hurried.MatchString(page)
 		lacks := func(want string) bool { return !strings.Contains(page, want) }
 		if !slices.ContainsFunc(wants, lacks) {
 			return page

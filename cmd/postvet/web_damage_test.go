@@ -196,7 +196,7 @@ func (w *webClient) body(page string) string {
 }
 
 // hurried is what a page says that has not read all in its time.
-var hurried = regexp.MustCompile("Read the rest too|Go on with|in the time of a page|in time")
+var hurried = regexp.MustCompile(`Read the rest too|Go on with|in the time of a page|in time|"complete": false`)
 
 // longer returns a page that may search and count for longer, if it is to.
 func longer(page string, is bool) string {
