@@ -11,7 +11,7 @@ import (
 )
 
 // undisturbed runs a test that depends on time, in parallel with others. If it fails while the
-// machine stood still, the test runs again, up to five times: a fault of the program shows itself
+// machine stood still, the test runs again, up to three times: a fault of the program shows itself
 // again, or on a machine that does not stand still.
 func undisturbed(t *testing.T, test func(testing.TB)) {
 	t.Helper()
@@ -26,7 +26,7 @@ func undisturbed(t *testing.T, test func(testing.TB)) {
 			return
 		}
 		said := strings.Join(a.said, "\n")
-		if round == 5 || still < 50*time.Millisecond {
+		if round == 3 || still < 50*time.Millisecond {
 			t.Errorf("%s\nthe machine stood still for %v at most", said, still)
 			return
 		}
