@@ -50,7 +50,7 @@ func diskWithoutRoom(t *testing.T, last bool) bool {
 	t.Helper()
 	dir := mountMemory(t, "size=1m")
 	core, logs := observer.New(zap.InfoLevel)
-	s, err := Open(Options{Dir: filepath.Join(dir, "journal"), Logger: zap.New(core)})
+	s, err := Open(Options{Dir: filepath.Join(dir, "journal"), Now: func() time.Time { return noon }, Logger: zap.New(core)})
 	must(t, err)
 	r := journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: s, Every: 10 * time.Millisecond, Retry: 50 * time.Millisecond, Memory: 1 << 20, Logger: zap.New(core)})
 	g := newGenerator()
