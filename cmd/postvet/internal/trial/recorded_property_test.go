@@ -222,7 +222,7 @@ func TestReplayIsRight(t *testing.T) {
 		}
 	})
 	t.Logf("%d known, %d of them changed, %d unknown", known, changed, unknown)
-	if known < 5 || unknown < 5 || changed == 0 {
+	if !testing.Short() && (known < 5 || unknown < 5 || changed == 0) {
 		t.Errorf("too few kinds of messages: %d known, %d of them changed, %d unknown", known, changed, unknown)
 	}
 }
