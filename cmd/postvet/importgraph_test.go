@@ -45,7 +45,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},
 	{"cmd/postvet/internal/reports/setup", "cmd/postvet/internal/config cmd/postvet/internal/submission cmd/postvet/internal/keys cmd/postvet/internal/lookups cmd/postvet/internal/advice cmd/postvet/internal/finding policy/dmarc policy/mx policy/spf"},
 	{"cmd/postvet/internal/manualtest", "cmd/postvet/internal/manual"},
-	{"cmd/postvet/internal/manual", "cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/rows cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain policy/judgement policy/patterns policy/result"},
+	{"cmd/postvet/internal/manual", "cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal/rows cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain policy/judgement policy/patterns policy/result"},
 	{"cmd/postvet/internal/evaluation", "cmd/postvet/internal/config cmd/postvet/internal/trial cmd/postvet/internal/journal/rows policy policy/message policy/patterns policy/rules"},
 	{"cmd/postvet/internal/policytext", "cmd/postvet/internal/config cmd/postvet/internal/layout policy/dmarc policy/foreign policy/result policy/rules"},
 	{"cmd/postvet/internal/config", "cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal/rows cmd/postvet/internal/input cmd/postvet/internal/keys/... cmd/postvet/internal/web/access filter/... policy/... dnscache"},

@@ -1,5 +1,11 @@
 package manual
 
+import (
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
+)
+
 // fleet writes the section about a database of several nodes.
 func (e Edition) fleet(r *roff) {
 	r.section("PostgreSQL")
@@ -27,32 +33,12 @@ If the tables are older than the program, the node waits for "postvet journal mi
 
 A node that says nothing for five minutes is told on each page with numbers of all nodes, and "/fleet" of the web page says what it means: what the node had sent stays and is counted, a day that was not over as far as it was sent, and the rest is missing until it comes back. Nothing waits for it. A machine that takes the place of another under the same journal.node goes on at once if it has the files of journal.directory, and else two minutes after the other was heard of last; in the second case the counts of that day by the fleet are those of the new machine alone, so give it a name of its own, or change machines at midnight (UTC). The messages of both are found. A node whose machine is gone for good is removed, with all that it has sent, by these statements in psql:
 
-  BEGIN;
-  DELETE FROM postvet.rest WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.accepted WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.hour WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.hour_facts WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.day WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.day_facts WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.period WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.pattern WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.counted WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.shipped WHERE node =
-    (SELECT id FROM postvet.node WHERE name = 'NODE');
-  DELETE FROM postvet.node WHERE name = 'NODE';
-  COMMIT;
-
+`+removal+`
 "postvet journal forget" removes messages of the node on which it runs also there. An address cannot be found with --fleet, as each node has keys of its own. DNS records and audit.log are not sent.`, "PP")
 }
+
+// removal are the statements that remove a node, in lines for 80 columns.
+var removal = "  " + strings.NewReplacer("\n", "\n  ", "= (", "=\n    (").Replace(postgres.Removal("NODE")) + "\n"
 
 // fleetTables are the tables of the schema postvet.
 var fleetTables = [][2]string{

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
@@ -24,5 +25,15 @@ func TestJournalPage(t *testing.T) {
 		if journalFields[f] == "" || !strings.Contains(page, f.String()+" (integer)") {
 			t.Errorf("postvet-journal(5) does not explain the number %s", f)
 		}
+	}
+}
+
+// TestRemoval: the page has the statements that remove a node as they are run on a database.
+func TestRemoval(t *testing.T) {
+	t.Parallel()
+	blanks := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	page := strings.ReplaceAll(string(Edition{}.journal().Text), `\(aq`, "'")
+	if want := blanks(postgres.Removal("NODE")); !strings.Contains(blanks(page), want) {
+		t.Errorf("the page lacks\n%s", want)
 	}
 }
