@@ -36,13 +36,8 @@ func (d *daemon) nodeHealth() postgres.Health {
 	for _, n := range d.journal.recorder.Stats().Dropped {
 		h.Dropped += n
 	}
-	dns := d.dns.Stats()
-	h.Degraded, h.Resolvers = dns.Degraded, len(dns.Upstreams)
-	for _, u := range dns.Upstreams {
-		if u.BackOff || u.Certificate != "" {
-			h.Failing++
-		}
-	}
+	dns, _ := describeDNS(d.dns.Stats(), 0)
+	h.Degraded, h.Resolvers, h.Failing = dns.Degraded, len(dns.Upstreams), dns.Failing()
 	return h
 }
 
