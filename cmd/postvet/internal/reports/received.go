@@ -71,7 +71,8 @@ const ResultExempt = "exempt"
 // sent it, or the administrator chose the file that it was read from.
 func (r *Received) Trusted() bool { return r.Result == "pass" || r.Result == "" }
 
-// maxAhead is how far the clock or the time zone of a reporter may be ahead of ours.
+// maxAhead bounds how far a report may end after its arrival: the reporter's clock or time zone may
+// be ahead of this machine's.
 const maxAhead = 24 * time.Hour
 
 // Premature reports whether the report tells of days that had not come when it arrived.

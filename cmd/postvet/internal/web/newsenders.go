@@ -14,8 +14,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// fewFailed is how many messages fail of a sender that is not told. Forgers send a few each from
-// very many networks.
+// fewFailed is the number of failed messages from which on a sender is told. Forgers send a few
+// from each of very many networks.
 const fewFailed = 5
 
 // newsTime is how long a sender is told as new after the first day of reports that has it.
@@ -26,8 +26,8 @@ func unproven(x *sources.Source) bool {
 	return !x.Ignored && x.Kind != sources.Yours && x.Kind != sources.Forwarder && x.Failed() > 0
 }
 
-// newSenders returns the sources whose mail fails and of whom the reports of the weeks before
-// know nothing, those that fail most first.
+// newSenders returns the sources whose mail fails and which the reports of the weeks before do
+// not have, those that fail most first.
 func newSenders(s *sources.Summary, now time.Time) (all []*sources.Source) {
 	if s == nil {
 		return nil
