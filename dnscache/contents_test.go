@@ -14,9 +14,8 @@ func all(r *dnscache.Resolver, name string) []dnscache.Held {
 	return held
 }
 
-func TestFlush(t *testing.T) { undisturbed(t, flush) }
-
-func flush(t testing.TB) {
+func TestFlush(t *testing.T) {
+	t.Parallel()
 	s, r, _ := fixture(t, "a.test. TXT x\nb.a.test. A 192.0.2.1\nba.test. TXT y", dnscache.Options{})
 	ask := func(name string, typ dnscache.Type) *dnscache.Answer { return r.Lookup(t.Context(), name, typ) }
 	ask("a.test", dnscache.TXT)
@@ -52,9 +51,8 @@ func flush(t testing.TB) {
 	}
 }
 
-func TestSelect(t *testing.T) { undisturbed(t, selected) }
-
-func selected(t testing.TB) {
+func TestSelect(t *testing.T) {
+	t.Parallel()
 	_, r, _ := fixture(t, "a.test. TXT x\na.test. A 192.0.2.1\nb.a.test. A 192.0.2.1\nba.test. TXT y", dnscache.Options{})
 	for _, q := range []struct {
 		name string

@@ -19,9 +19,8 @@ type (
 func (t text) Size() int   { return len(t) }
 func (o octets) Size() int { return cap(o) }
 
-func TestDerivedOncePerAnswer(t *testing.T) { undisturbed(t, derivedOncePerAnswer) }
-
-func derivedOncePerAnswer(t testing.TB) {
+func TestDerivedOncePerAnswer(t *testing.T) {
+	t.Parallel()
 	_, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{})
 	n := 0
 	derive := func(a *dnscache.Answer) text { n++; return text(a.TXT[0]) }
@@ -86,9 +85,8 @@ func TestDerivedIsAccountedFor(t *testing.T) {
 }
 
 // Derived values count against MaxBytes as answers do.
-func TestDerivedIsBounded(t *testing.T) { undisturbed(t, derivedIsBounded) }
-
-func derivedIsBounded(t testing.TB) {
+func TestDerivedIsBounded(t *testing.T) {
+	t.Parallel()
 	_, r, _ := fixture(t, "*.test. 3600 TXT x", dnscache.Options{MaxBytes: 1 << 20})
 	for i := range 300 {
 		a := r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT)

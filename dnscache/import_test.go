@@ -86,7 +86,7 @@ func imports(t testing.TB) {
 	}
 }
 
-// slowPipe gives a snapshot, of which the half comes two minutes later.
+// slowPipe delivers the second half of a snapshot two minutes after the first.
 type slowPipe struct {
 	clock  *clock
 	halves [][]byte
@@ -106,8 +106,8 @@ func (p *slowPipe) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestImportIsSlow: the time that a snapshot takes on its way is none that its answers gain,
-// whichever clock says how old it is.
+// TestImportIsSlow: answers do not live longer because their snapshot took long to arrive,
+// whichever clock its age is measured by.
 func TestImportIsSlow(t *testing.T) { undisturbed(t, importIsSlow) }
 
 func importIsSlow(t testing.TB) {
@@ -191,9 +191,8 @@ func importKeepsOwnAnswers(t testing.TB) {
 }
 
 // TestImportAge judges a snapshot from a pipe by the clock of the machine that took it.
-func TestImportAge(t *testing.T) { undisturbed(t, importAge) }
-
-func importAge(t testing.TB) {
+func TestImportAge(t *testing.T) {
+	t.Parallel()
 	s, r, clock := fixture(t, "a.test. 7200 TXT x", dnscache.Options{})
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	b := exported(t, r)
@@ -232,9 +231,8 @@ func importAge(t testing.TB) {
 }
 
 // TestImportFlushed has a name flushed while a snapshot is on its way.
-func TestImportFlushed(t *testing.T) { undisturbed(t, importFlushed) }
-
-func importFlushed(t testing.TB) {
+func TestImportFlushed(t *testing.T) {
+	t.Parallel()
 	s, r, clock := fixture(t, "a.test. 300 TXT x", dnscache.Options{})
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	b := exported(t, r)
@@ -259,9 +257,8 @@ func signed(body []byte) []byte {
 	return append(bytes.Clone(body), sum[:]...)
 }
 
-func TestHostileSnapshots(t *testing.T) { undisturbed(t, hostileSnapshots) }
-
-func hostileSnapshots(t testing.TB) {
+func TestHostileSnapshots(t *testing.T) {
+	t.Parallel()
 	s, r, clock := fixture(t, snapshotZone, dnscache.Options{})
 	for _, q := range snapshotQuestions {
 		r.Lookup(t.Context(), q.name, q.typ)

@@ -118,9 +118,8 @@ func snapshot(t testing.TB) {
 	}
 }
 
-func TestLoadKeepsWhatIsNewer(t *testing.T) { undisturbed(t, loadKeepsWhatIsNewer) }
-
-func loadKeepsWhatIsNewer(t testing.TB) {
+func TestLoadKeepsWhatIsNewer(t *testing.T) {
+	t.Parallel()
 	s, r, _ := fixture(t, "a.test. TXT old", dnscache.Options{})
 	path := filepath.Join(t.TempDir(), "dns.snapshot")
 	r.Lookup(t.Context(), "a.test", dnscache.TXT)
@@ -170,9 +169,8 @@ func loadKeepsCurrentBounds(t testing.TB) {
 	}
 }
 
-func TestDamagedSnapshotIsRefused(t *testing.T) { undisturbed(t, damagedSnapshotIsRefused) }
-
-func damagedSnapshotIsRefused(t testing.TB) {
+func TestDamagedSnapshotIsRefused(t *testing.T) {
+	t.Parallel()
 	s, r, clock := fixture(t, snapshotZone, dnscache.Options{})
 	for _, q := range snapshotQuestions {
 		r.Lookup(t.Context(), q.name, q.typ)

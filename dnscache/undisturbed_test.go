@@ -40,8 +40,9 @@ func runUndisturbed(t *testing.T, name string, test func(testing.TB)) {
 	t.Run(name, func(t *testing.T) { undisturbed(t, test) })
 }
 
-// attempt is one round of a test. Its failures are not yet those of the test, and what it has
-// cleaned up is so at its end: a failure there counts, and no round meets the servers of another.
+// attempt is one round of a test. It keeps its failures, so that another round may follow. It
+// cleans up at its own end: a failure there is one of the round, and the next round starts
+// without its servers.
 type attempt struct {
 	*testing.T
 	ctx    context.Context
@@ -128,7 +129,7 @@ func (a *attempt) Failed() bool {
 }
 
 // watchClock measures how long this process does not run at a time, and returns a function that
-// ends that and tells the longest time.
+// ends the measurement and returns the longest time.
 func watchClock() (stop func() time.Duration) {
 	const every = 5 * time.Millisecond
 	end, longest := make(chan struct{}), make(chan time.Duration, 1)
@@ -153,8 +154,8 @@ func watchClock() (stop func() time.Duration) {
 	}
 }
 
-// TestAttempt: a failure of a round counts wherever it comes from, also in what it cleans up, in
-// the order of package testing. TempDir stays until the test itself ends.
+// TestAttempt: each failure of a round counts, also one during its cleanup. The cleanup has the
+// order of package testing. A folder of TempDir stays until the test itself ends.
 func TestAttempt(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {
