@@ -145,9 +145,9 @@ func TestSendersFail(t *testing.T) {
 	}
 }
 
-// TestSendersOfDaysToCome: a report that ended after it came does not count, whoever sent it. Its
-// policy would be the newest for years, and none of the senders new.
-func TestSendersOfDaysToCome(t *testing.T) {
+// TestSendersOfTheFuture: a report whose period ends after its arrival does not count. Otherwise
+// its policy would be the newest for years, and no sender would be new.
+func TestSendersOfTheFuture(t *testing.T) {
 	t.Parallel()
 	r := newReadings()
 	defer r.stop()
