@@ -17,10 +17,9 @@ import (
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	server := keyservers.PostgreSQL(t, "secret")
-	_, port, _ := strings.Cut(server.Address, ":")
 	dir := t.TempDir()
 	dsn := filepath.Join(dir, "journal.dsn")
-	if err := os.WriteFile(dsn, []byte("postgres://postgres:secret@127.0.0.1:"+port+"/postgres\n"), 0o600); err != nil {
+	if err := os.WriteFile(dsn, []byte(server.NetworkDSN("postgres")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	settings := "[journal]\ndirectory = \"" + dir + "/journal\"\nnode = \"mx7\"\npostgres = \"file:" + dsn + "\"\n"

@@ -43,10 +43,9 @@ const pageBound = 9 * time.Second
 func TestWebFleetAway(t *testing.T) {
 	t.Parallel()
 	server := keyservers.PostgreSQL(t, "secret")
-	_, port, _ := strings.Cut(server.Address, ":")
 	dir := t.TempDir()
 	web, dsn := filepath.Join(dir, "w"), filepath.Join(dir, "dsn")
-	if err := os.WriteFile(dsn, []byte("postgres://postgres:secret@127.0.0.1:"+port+"/postgres\n"), 0o600); err != nil {
+	if err := os.WriteFile(dsn, []byte(server.NetworkDSN("postgres")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, socket, _ := startControlled(t, "[journal]\ndirectory = \""+dir+"/j\"\nnode = \"mx7\"\nauto_migrate = true\npostgres = \"file:"+dsn+"\"\n"+
@@ -129,7 +128,7 @@ func TestWebFleetAway(t *testing.T) {
 	s.waitLog("the journal is sent to PostgreSQL again", 1)
 
 	// The connections that are there end with a reload, as the file has another DSN.
-	if err := os.WriteFile(dsn, []byte("postgres://postgres:secret@127.0.0.1:"+port+"/nowhere\n"), 0o600); err != nil {
+	if err := os.WriteFile(dsn, []byte(server.NetworkDSN("nowhere")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.signal(syscall.SIGHUP)

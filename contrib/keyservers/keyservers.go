@@ -64,6 +64,7 @@ type Server struct {
 	// Socket is its unix socket, for PostgreSQL the directory of it. Address is where it
 	// listens on this machine, "" if it does not.
 	Socket, Address string
+	password        string // of PostgreSQL, over the network
 	process         *child.Process
 	children        []int  // that hang
 	again           func() // starts it with the data that it had
@@ -229,7 +230,7 @@ func PostgreSQL(t testing.TB, password string) *Server {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	s := &Server{Socket: dir, Address: "127.0.0.1:" + port}
+	s := &Server{Socket: dir, Address: "127.0.0.1:" + port, password: password}
 	s.again = func() {
 		t.Helper()
 		s.process = start(t, run(postgres, "-D", data, "-k", dir, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"), func() error {

@@ -116,7 +116,6 @@ func testPoolLeft(t *testing.T, s *keyservers.Server) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_, behind, _ := strings.Cut(s.Address, ":")
 	p := newPool(t, "host=127.0.0.1 port="+port+" user=postgres sslmode=disable dbname=left")
 	conns, err := p.openPool()
 	must(t, err)
@@ -137,7 +136,7 @@ func testPoolLeft(t *testing.T, s *keyservers.Server) {
 	for range begun {
 		client, err := l.Accept()
 		must(t, err)
-		server, err := net.DialTimeout("unix", filepath.Join(s.Socket, ".s.PGSQL."+behind), time.Minute)
+		server, err := s.DialSocket()
 		must(t, err)
 		all.Go(func() { _, _ = io.Copy(server, client); server.Close() })
 		all.Go(func() { _, _ = io.Copy(client, server); client.Close() })
@@ -155,9 +154,8 @@ func testPoolLeft(t *testing.T, s *keyservers.Server) {
 func TestPoolAway(t *testing.T) {
 	t.Parallel()
 	s := keyservers.PostgreSQL(t, "secret")
-	_, port, _ := strings.Cut(s.Address, ":")
 	newDatabase(t, s, "away")
-	p := newPool(t, "postgres://postgres:secret@127.0.0.1:"+port+"/away")
+	p := newPool(t, s.NetworkDSN("away"))
 	const within = 300 * time.Millisecond
 	read := func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), within)
@@ -229,9 +227,8 @@ func TestPoolAway(t *testing.T) {
 // connection of its own and with one of a pool.
 func BenchmarkReaders(b *testing.B) {
 	s := keyservers.PostgreSQL(b, "secret")
-	_, port, _ := strings.Cut(s.Address, ":")
 	newDatabase(b, s, "readers")
-	dsn := "postgres://postgres:secret@127.0.0.1:" + port + "/readers"
+	dsn := s.NetworkDSN("readers")
 	for _, x := range []struct {
 		name string
 		d    *Database

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +26,7 @@ type cut struct {
 // proxy is a network between a node and a server that cuts connections.
 type proxy struct {
 	address string
-	server  string
+	server  *keyservers.Server
 
 	mu    sync.Mutex
 	cut   cut
@@ -38,10 +37,9 @@ type proxy struct {
 // newProxy returns a proxy of a server. It leads to the socket, where no password costs time.
 func newProxy(t testing.TB, s *keyservers.Server) *proxy {
 	t.Helper()
-	_, port, _ := strings.Cut(s.Address, ":")
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
-	p := &proxy{address: l.Addr().String(), server: filepath.Join(s.Socket, ".s.PGSQL."+port)}
+	p := &proxy{address: l.Addr().String(), server: s}
 	p.group.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -88,7 +86,7 @@ func (p *proxy) isCut(kind byte, text string) (is, after, reset bool) {
 // connection hands messages on between a client and the server.
 func (p *proxy) connection(client net.Conn) {
 	defer client.Close()
-	server, err := net.DialTimeout("unix", p.server, time.Minute)
+	server, err := p.server.DialSocket()
 	if err != nil {
 		return
 	}
