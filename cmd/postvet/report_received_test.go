@@ -25,17 +25,21 @@ func keepReports(t *testing.T, dir, result string, texts ...string) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	k := &received.Keeper{
-		Arrival: received.Arrival{At: time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC), Author: "sender.example", Result: result},
-		Keep: func(r *reports.Received, _ *received.Report) error {
-			_, err := s.AddReceived(t.Context(), r)
-			return err
-		},
-	}
+	arrival := received.Arrival{At: time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC), Author: "sender.example", Result: result}
 	for i, text := range texts {
-		if err := received.New(k).Read(strings.NewReader(text), fmt.Sprint("4Q", i)); err != nil {
-			t.Fatal(err)
-		}
+		keepReport(t, s, arrival, text, fmt.Sprint("4Q", i))
+	}
+}
+
+// keepReport keeps the text of a report in a store, as if it arrived in a message with a queue id.
+func keepReport(t *testing.T, s *reportstore.Store, arrival received.Arrival, text, queueID string) {
+	t.Helper()
+	k := &received.Keeper{Arrival: arrival, Keep: func(r *reports.Received, _ *received.Report) error {
+		_, err := s.AddReceived(t.Context(), r)
+		return err
+	}}
+	if err := received.New(k).Read(strings.NewReader(text), queueID); err != nil {
+		t.Fatal(err)
 	}
 }
 

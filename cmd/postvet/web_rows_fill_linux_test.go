@@ -96,23 +96,17 @@ func fillReports(t *testing.T, dir string, own []string) {
 	}
 	defer s.Close()
 	today := time.Now().UTC().Truncate(24 * time.Hour)
-	k := &received.Keeper{Keep: func(r *reports.Received, _ *received.Report) error {
-		_, err := s.AddReceived(t.Context(), r)
-		return err
-	}}
 	for d := range 30 {
 		begin := today.Add(-time.Duration(30-d) * 24 * time.Hour)
 		for i := range 30 * len(own) {
 			reporter := fmt.Sprintf("receiver%d.example", i/len(own))
-			k.Arrival = received.Arrival{At: begin.Add(26 * time.Hour), Author: reporter, Result: "pass"}
+			arrival := received.Arrival{At: begin.Add(26 * time.Hour), Author: reporter, Result: "pass"}
 			h := &report.Head{OrgName: reporter, Email: "dmarc@" + reporter, ReportID: fmt.Sprintf("%d-%d", d, i), Begin: begin, End: begin.Add(24*time.Hour - time.Second), Policy: report.Policy{Domain: own[i%len(own)], P: "none"}}
 			var b strings.Builder
 			if err := report.Write(&b, h, recordsOf(own[i%len(own)], 40)); err != nil {
 				t.Fatal(err)
 			}
-			if err := received.New(k).Read(strings.NewReader(b.String()), fmt.Sprintf("4Q%d-%d", d, i)); err != nil {
-				t.Fatal(err)
-			}
+			keepReport(t, s, arrival, b.String(), fmt.Sprintf("4Q%d-%d", d, i))
 		}
 		for i := range 200 {
 			domain := fmt.Sprintf("company%d.example", i)
