@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
@@ -113,9 +112,10 @@ func TestWebCheckShowsNoSignature(t *testing.T) {
 			continue
 		}
 		page := ""
-		for end := time.Now().Add(patience); !strings.Contains(page, "by selector s1") && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			page = w.post("/check", http.StatusOK, forms["a user's mail"]) // until the service has seen the records
-		}
+		eventually(func() bool { // the service has seen the records
+			page = w.post("/check", http.StatusOK, forms["a user's mail"])
+			return strings.Contains(page, "by selector s1")
+		})
 		w.has("a user's mail", page, "we would sign as test.example by selector s1")
 		for what, form := range forms {
 			page := w.post("/check", http.StatusOK, form)
