@@ -139,7 +139,7 @@ func (w *webClient) has(what, page string, wants ...string) {
 func (w *webClient) shows(path string, wants ...string) (page string) {
 	w.t.Helper()
 	for end, slow := time.Now().Add(patience/4), false; ; time.Sleep(100 * time.Millisecond) {
-		page = w.get(longer(path, slow && !strings.Contains(path, "wait=long")))
+		page = w.get(longer(path, slow))
 		slow = !slow && hurried.MatchString(page)
 		lacks := func(want string) bool { return !strings.Contains(page, want) }
 		if !slices.ContainsFunc(wants, lacks) {

@@ -14,18 +14,24 @@ import (
 	"github.com/postvet/postvet/contrib/keyservers"
 )
 
+// hereAsLate and hereAsAway are what a page with numbers of this node alone says.
+const (
+	hereAsLate = "of this node alone, as the database of all nodes did not answer in time."
+	hereAsAway = "of this node alone, as the database of all nodes is away: the database cannot be reached"
+)
+
 // fleetPages are the pages that ask the database of all nodes, with the texts that each has while
 // the database works, while it hangs, and while it is away.
 var fleetPages = []struct {
 	path, works, hangs, away string
 	status                   int // while it hangs or is away
 }{
-	{"/", "The numbers are of 1 node", "of this node alone, as the database of all nodes did not answer in time.", "of this node alone, as the database of all nodes is away: the database cannot be reached", 200},
-	{"/domains", "The numbers are of 1 node", "of this node alone, as the database of all nodes did not answer in time.", "of this node alone, as the database of all nodes is away: the database cannot be reached", 200},
-	{"/domains?node=mx7", "The numbers are of the node mx7", "of this node alone, as the database of all nodes did not answer in time.", "of this node alone, as the database of all nodes is away: the database cannot be reached", 200},
-	{"/domains/good.example", "The numbers are of 1 node", "of this node alone, as the database of all nodes did not answer in time.", "of this node alone, as the database of all nodes is away: the database cannot be reached", 200},
-	{"/forwarders", "The numbers are of 1 node", "of this node alone, as the database of all nodes did not answer in time.", "of this node alone, as the database of all nodes is away: the database cannot be reached", 200},
-	{"/own", "no report about good.example has come", "of this node alone, as the database of all nodes did not answer in time.", "of this node alone, as the database of all nodes is away: the database cannot be reached", 200},
+	{"/", "The numbers are of 1 node", hereAsLate, hereAsAway, 200},
+	{"/domains", "The numbers are of 1 node", hereAsLate, hereAsAway, 200},
+	{"/domains?node=mx7", "The numbers are of the node mx7", hereAsLate, hereAsAway, 200},
+	{"/domains/good.example", "The numbers are of 1 node", hereAsLate, hereAsAway, 200},
+	{"/forwarders", "The numbers are of 1 node", hereAsLate, hereAsAway, 200},
+	{"/own", "no report about good.example has come", hereAsLate, hereAsAway, 200},
 	{"/messages?fleet=1", "evil.example", "The database of all nodes did not answer in time", "The database of all nodes does not answer", 503},
 	{"/fleet", "mx7", "The database of all nodes did not answer in time", "The database of all nodes cannot be asked at present", 200},
 	{"/reports/in", "No report of others has come", "The store of reports", "The store of reports", 503},

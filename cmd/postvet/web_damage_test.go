@@ -198,10 +198,10 @@ func (w *webClient) body(page string) string {
 // hurried is what a page says that has not read all in its time.
 var hurried = regexp.MustCompile(`Read the rest too|Go on with|in the time of a page|in time|"complete": false`)
 
-// longer returns a page that may search and count for longer, if it is to.
+// longer returns a page that may search and count for longer, if is is true.
 func longer(page string, is bool) string {
 	switch {
-	case !is || page == "POST":
+	case !is || page == "POST" || strings.Contains(page, "wait=long"):
 		return page
 	case strings.Contains(page, "?"):
 		return page + "&wait=long"

@@ -68,9 +68,9 @@ func TestRankingOfNewest(t *testing.T) {
 		}
 		holds(t, path, w.Body.String(), x.has...)
 		lacks(t, path, w.Body.String(), x.without...)
-		most, least := quickly*2/3, time.Duration(0)
+		most, least := aSearch(quickly), time.Duration(0)
 		if strings.Contains(path, "wait=long") {
-			most, least = patiently*2/3, quickly
+			most, least = aSearch(patiently), quickly
 		}
 		if len(within) != 1 || within[0] > most || within[0] <= least {
 			t.Errorf("%s: ranked within %v, want %v to %v", path, within, least, most)
