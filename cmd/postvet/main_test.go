@@ -233,8 +233,8 @@ func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("no space left on 
 // machine may take its time.
 const patience = 2 * time.Minute
 
-// withinDay waits for midnight (UTC) if less than a time is left of the day, in which the test
-// must end. Its files or pages are of a day, and its messages came up to a second ago.
+// withinDay makes sure that a test which takes at most d runs within one day (UTC): if less is left,
+// it waits for midnight. Just after midnight it waits too, as messages may be a second old.
 func withinDay(t *testing.T, d time.Duration) {
 	t.Helper()
 	const since = 2 * time.Second // midnight

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestRestarts has the service fail under systemd in each of the ways in which it may. It comes
-// back without a person as soon as it can, and is not tried each second without end.
+// TestRestarts makes the service fail under systemd in several ways. It comes back by itself as soon
+// as it can, and the pauses between starts that fail grow.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	root := scratch(t)

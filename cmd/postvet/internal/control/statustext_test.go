@@ -63,7 +63,7 @@ func TestStatusText(t *testing.T) {
 	golden(t, "status-trouble.txt", bad.Text(noon, 80))
 }
 
-// TestDNSState: no word on the DNS is better than its resolvers are.
+// TestDNSState: the word for the DNS is never better than the state of its resolvers.
 func TestDNSState(t *testing.T) {
 	t.Parallel()
 	good, fails, refused := Upstream{Queries: 9}, Upstream{Queries: 9, BackOff: true}, Upstream{Certificate: "expired"}

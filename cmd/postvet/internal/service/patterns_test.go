@@ -32,7 +32,8 @@ func learning(t *testing.T, c *config.Config) *daemon {
 	return d
 }
 
-// began is when the tests began: over midnight, what they learn is still of as many days.
+// began is the time at which the tests began. They count days back from it, so that midnight adds
+// none.
 var began = time.Now()
 
 // genuineMail returns a signed message of a domain that passes SPF, as it came some days ago.

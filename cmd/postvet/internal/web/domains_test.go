@@ -11,7 +11,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 )
 
-// TestDomainsBySome: a ranking by what is known of some domains alone says so.
+// TestDomainsBySome: a page that sorts only some of the domains says so.
 func TestDomainsBySome(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {

@@ -15,15 +15,15 @@ import (
 	"github.com/postvet/postvet/policy/dmarc/report"
 )
 
-// failing is mail of a sender that reports of some days have, counted back from the newest.
+// failing is the failing mail of a sender on some days. Days are counted back from the newest.
 type failing struct {
 	ip, signer  string
 	n           int64
-	oldest, new int // the first and the last day that has it
+	oldest, new int // the first and the last day with such mail
 }
 
-// reported returns what the reports of so many days say, the last of which ended at a time. Own
-// mail passes on each of them.
+// reported returns the summary of one report for each of some days. The last day ended at end.
+// Each report also has mail of our own, which passes.
 func reported(days int, end time.Time, policy string, all ...failing) *sources.Summary {
 	a := sources.New("example.org")
 	for d := range days {

@@ -17,13 +17,12 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// stuckSource answers nothing of the journal, of the reports and of other nodes before the time for
-// it is over.
+// stuckSource answers questions about the journal, the reports and other nodes only when their time
+// is over.
 type stuckSource struct {
 	source
-	// waited counts what was asked for, of which some has no bound.
-	waited    int
-	unbounded bool
+	waited    int  // the number of questions
+	unbounded bool // a question had no time limit
 }
 
 // wait waits until the time is over.

@@ -232,8 +232,8 @@ func alike(t *testing.T, want, got *counts.Ranking) {
 	want.Lines, got.Lines = want.Lines[:i], got.Lines[:i]
 }
 
-// within has a query, which the server holds back, end with a context: after two seconds or, if a
-// busy machine has no answer by then, later.
+// within runs a query that the server holds back with a context that ends after two seconds. On a
+// busy machine that may be too early, so a query that fails gets more time.
 func within(t *testing.T, query func(context.Context) error) {
 	t.Helper()
 	for limit := 2 * time.Second; ; limit *= 4 {

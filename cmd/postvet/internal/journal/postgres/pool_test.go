@@ -41,8 +41,9 @@ func readers(t *testing.T, d *Database, name string) []int32 {
 	return all
 }
 
-// testPool has more readers at once than connections, which are used again, and made anew when the
-// server has ended them, after a reload, and never for tables of another version.
+// testPool starts more readers at once than a pool has connections. Readers share the connections.
+// The pool makes new ones when the server has ended them and after a reload, and none to a database
+// with tables of another version.
 func testPool(t *testing.T, s *keyservers.Server) {
 	d, other := newDatabase(t, s, "pool"), newDatabase(t, s, "pool_other")
 	execute(t, other, "INSERT INTO postvet.node (name, identity, session, version, seen) VALUES ('mx9', 1, 1, '1.0', now())")
@@ -110,7 +111,7 @@ func testPool(t *testing.T, s *keyservers.Server) {
 	eventually(t, "all connections are closed", func() bool { return len(readers(t, d, "pool")) == 0 })
 }
 
-// testPoolLeft: a connection that takes longer than a reader has is there for the next one.
+// testPoolLeft: if a connection takes longer than its reader may wait, the next reader gets it.
 func testPoolLeft(t *testing.T, s *keyservers.Server) {
 	newDatabase(t, s, "left")
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

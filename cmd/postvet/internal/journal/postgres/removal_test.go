@@ -14,8 +14,8 @@ import (
 	"github.com/postvet/postvet/contrib/keyservers"
 )
 
-// testRemoval: a node that says nothing is told with the numbers. The statements that remove it
-// leave nothing of it in any table, and all of the others. If it comes back, it sends all anew.
+// testRemoval: numbers name a node that is silent. The statements that remove it delete its rows
+// from each table, and no rows of other nodes. If it comes back, it sends all its rows again.
 func testRemoval(t *testing.T, s *keyservers.Server) {
 	d := newDatabase(t, s, "removal")
 	const name = "o'brien\\"

@@ -44,8 +44,9 @@ func TestDiskWithoutRoom(t *testing.T) {
 	}
 }
 
-// diskWithoutRoom is a round of that. It returns false if other rows than those of accepted mail
-// were lost, unless it is the last one: while a write goes on, its rows keep their place.
+// diskWithoutRoom is one round of TestDiskWithoutRoom. It returns false if rows of mail that was not
+// accepted were lost, which happens if one write takes very long: the rows that it writes stay in
+// memory meanwhile. In the last round such a loss is an error.
 func diskWithoutRoom(t *testing.T, last bool) bool {
 	t.Helper()
 	dir := mountMemory(t, "size=1m")

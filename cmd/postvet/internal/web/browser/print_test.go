@@ -26,7 +26,7 @@ const printed = `(() => {
 	return wrong.join("\n");
 })()`
 
-// print has pages printed that somebody adds to a ticket, in a browser that is dark.
+// print looks at pages on paper that people add to tickets. The browser has dark colours.
 func (x *tab) print(url string) {
 	x.t.Helper()
 	call(x, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
