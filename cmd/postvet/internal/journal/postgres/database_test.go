@@ -43,6 +43,16 @@ func execute(t testing.TB, d *Database, statements string) {
 	must(t, do(t.Context(), conn, statements))
 }
 
+// column returns the only column of the rows that a query has.
+func column[T any](t testing.TB, conn *pgx.Conn, query string, args ...any) []T {
+	t.Helper()
+	lines, err := conn.Query(t.Context(), query, args...)
+	must(t, err)
+	all, err := pgx.CollectRows(lines, pgx.RowTo[T])
+	must(t, err)
+	return all
+}
+
 // testMigrate has several nodes migrate at one time, and then again.
 func testMigrate(t *testing.T, s *keyservers.Server) {
 	execute(t, &Database{DSN: s.DSN("postgres")}, "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -130,11 +129,7 @@ func shipped(t testing.TB, d *Database, name string) []int64 {
 	conn, err := d.Connect(t.Context())
 	must(t, err)
 	defer closeConn(conn)
-	lines, err := conn.Query(t.Context(), "SELECT ref FROM postvet.mail WHERE node_name = $1 ORDER BY ref", name)
-	must(t, err)
-	all, err := pgx.CollectRows(lines, pgx.RowTo[int64])
-	must(t, err)
-	return all
+	return column[int64](t, conn, "SELECT ref FROM postvet.mail WHERE node_name = $1 ORDER BY ref", name)
 }
 
 // eventually waits until a condition holds.

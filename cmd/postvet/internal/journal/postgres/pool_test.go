@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/postvet/postvet/contrib/keyservers"
 )
 
@@ -34,11 +32,7 @@ func readers(t *testing.T, d *Database, name string) []int32 {
 	conn, err := d.Connect(t.Context())
 	must(t, err)
 	defer closeConn(conn)
-	lines, err := conn.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid", name)
-	must(t, err)
-	all, err := pgx.CollectRows(lines, pgx.RowTo[int32])
-	must(t, err)
-	return all
+	return column[int32](t, conn, "SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid", name)
 }
 
 // testPool starts more readers at once than a pool has connections. Readers share the connections.
@@ -224,8 +218,8 @@ func TestPoolAway(t *testing.T) {
 	must(t, s.Resume())
 }
 
-// BenchmarkReaders measures what a part of a page waits for an answer that is short, with a
-// connection of its own and with one of a pool.
+// BenchmarkReaders measures how long a part of a page waits for a short answer, with a connection
+// of its own and with one of a pool.
 func BenchmarkReaders(b *testing.B) {
 	s := keyservers.PostgreSQL(b, "secret")
 	newDatabase(b, s, "readers")

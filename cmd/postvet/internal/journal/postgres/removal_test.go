@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/contrib/keyservers"
@@ -25,7 +24,7 @@ func testRemoval(t *testing.T, s *keyservers.Server) {
 		n.sent(t, d)
 	}
 	leaves.close()
-	conn, err := pgx.Connect(t.Context(), d.DSN)
+	conn, err := d.Connect(t.Context())
 	must(t, err)
 	defer closeConn(conn)
 	execute(t, d, `INSERT INTO postvet.period SELECT 'hour', date_trunc('hour', now()), id, 1, 0 FROM postvet.node;
@@ -37,11 +36,8 @@ func testRemoval(t *testing.T, s *keyservers.Server) {
 		t.Errorf("silent nodes (-want +got):\n%s", diff)
 	}
 
-	lines, err := conn.Query(t.Context(), `SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+	tables := column[string](t, conn, `SELECT c.relname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 		WHERE c.relnamespace = 'postvet'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attname = 'node' ORDER BY 1`)
-	must(t, err)
-	tables, err := pgx.CollectRows(lines, pgx.RowTo[string])
-	must(t, err)
 	if diff := cmp.Diff(slices.Sorted(slices.Values(tablesOfNodes)), tables); diff != "" {
 		t.Fatalf("tables with rows of nodes (-removed +there):\n%s", diff)
 	}

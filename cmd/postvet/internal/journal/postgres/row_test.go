@@ -82,10 +82,7 @@ func testHostile(t *testing.T, s *keyservers.Server) {
 	if n != len(hostile)+len(numbers) || bad > 0 {
 		t.Errorf("%d rows are there, %d too long; want %d", n, bad, len(hostile)+len(numbers))
 	}
-	lines, err := ses.conn.Query(t.Context(), "SELECT DISTINCT helo FROM postvet.rest WHERE octet_length(helo) < 50 ORDER BY 1")
-	must(t, err)
-	got, err := pgx.CollectRows(lines, pgx.RowTo[string])
-	must(t, err)
+	got := column[string](t, ses.conn, "SELECT DISTINCT helo FROM postvet.rest WHERE octet_length(helo) < 50 ORDER BY 1")
 	for _, text := range []string{"'; DROP TABLE postvet.rest; --", "a\ufffdb", "a\tb\nc\r", "\\N", "\\.", "\U0010ffff"} {
 		if !strings.Contains(fmt.Sprintf("%q", got), fmt.Sprintf("%q", text)) {
 			t.Errorf("%q is not among %q", text, got)
