@@ -12,7 +12,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/submission/submissiontest"
 )
 
-// due makes a delivery that was queued one whose time has come.
+// due makes a queued delivery due now.
 func (o *outbox) due(t *testing.T, address string) {
 	t.Helper()
 	d := o.delivery(t, address)
@@ -22,7 +22,7 @@ func (o *outbox) due(t *testing.T, address string) {
 	}
 }
 
-// serve runs a service that sends the reports by a server. more are further sections of its
+// serve runs a service that sends the reports through a server. more are further sections of its
 // configuration.
 func (o *outbox) serve(t *testing.T, server, more string) {
 	t.Helper()

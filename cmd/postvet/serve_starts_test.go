@@ -12,7 +12,7 @@ import (
 )
 
 // TestFailedStarts: under a service manager a start that fails after many others says why and
-// waits before the process ends. A signal ends that, and a start that succeeds the counting.
+// waits before the process ends. A signal ends the wait, and a start that succeeds ends the count.
 func TestFailedStarts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

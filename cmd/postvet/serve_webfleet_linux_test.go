@@ -114,7 +114,7 @@ func TestWebFleetAway(t *testing.T) {
 			if x.hangs {
 				want = p.hangs
 			}
-			// A busy machine may have nothing at all in the time of a page; it gets more, alone.
+			// On a busy machine a page may get nothing in its time. It is read again, alone and with more.
 			for try := 1; ; try++ {
 				a := answers[i]
 				t.Logf("%s: %s in %s", x.what, p.path, a.took.Round(time.Millisecond))
@@ -133,7 +133,7 @@ func TestWebFleetAway(t *testing.T) {
 	}
 	s.waitLog("the journal is sent to PostgreSQL again", 1)
 
-	// The connections that are there end with a reload, as the file has another DSN.
+	// A reload closes the open connections, as the file has another DSN now.
 	if err := os.WriteFile(dsn, []byte(server.NetworkDSN("nowhere")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

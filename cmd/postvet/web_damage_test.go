@@ -123,8 +123,8 @@ func TestWebOfDamagedJournal(t *testing.T) {
 					if x.file == "state.db" && x.way == "locked" {
 						within = 2 * time.Second // 0.3 s on a machine that does nothing else
 					}
-					// What a busy machine does not do within the time that a page has, it may at another
-					// try, or if the page waits longer.
+					// A busy machine may not read all within the time of a page. It may at another try,
+					// or if the page waits longer.
 					for try := 1; ; try++ {
 						began := time.Now()
 						body := w.body(longer(names.Replace(page), try%2 == 0))
@@ -195,7 +195,7 @@ func (w *webClient) body(page string) string {
 	return string(text)
 }
 
-// hurried is what a page says that has not read all in its time.
+// hurried matches a page that has not read all in its time.
 var hurried = regexp.MustCompile(`Read the rest too|Go on with|in the time of a page|in time|"complete": false`)
 
 // longer returns a page that may search and count for longer, if is is true.

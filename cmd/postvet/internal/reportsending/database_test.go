@@ -68,7 +68,7 @@ func TestDatabaseAwayAtMidnight(t *testing.T) {
 		t.Cleanup(func() { _ = s.Close() })
 		return s
 	}
-	// The database has a clock of its own, and today is its today, also at the end.
+	// The database has a clock of its own. Both clocks must show one day until the end of the test.
 	if left := time.Until((reports.DayOf(time.Now()) + 1).Begin()); left < 2*time.Minute {
 		time.Sleep(left + time.Millisecond)
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestStarts: starts that fail one after the other follow each other more and more slowly. One
-// that serves, or comes later than a service manager would start it, is the first again.
+// TestStarts: the pauses between starts that fail grow. The count begins again after a start that
+// serves, and with one that comes later than a service manager would make it.
 func TestStarts(t *testing.T) {
 	t.Parallel()
 	dir, now := t.TempDir(), time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
