@@ -208,13 +208,7 @@ func (m *machine) deliver(ctx context.Context, from, msg string) (realmta.Reply,
 		return realmta.Reply{}, err
 	}
 	defer c.Close()
-	if c.Greeting.Class() != 2 {
-		return c.Greeting, nil
-	}
-	if r, err := c.Cmd("EHLO client.example"); err != nil || r.Class() != 2 {
-		return r, err
-	}
-	return c.Send(from, []string{"carol@localhost"}, []byte(msg))
+	return c.Deliver("client.example", from, "carol@localhost", []byte(msg))
 }
 
 var (

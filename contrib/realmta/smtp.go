@@ -188,10 +188,16 @@ func Deliver(ctx context.Context, m MTA, client, from, rcpt string, msg []byte) 
 		return Reply{}, err
 	}
 	defer c.Close()
+	return c.Deliver(HeloName(client), from, rcpt, msg)
+}
+
+// Deliver sends one message as the first of a session, with a name for EHLO. It returns the first
+// reply that refuses something, the greeting included, or the last one.
+func (c *Client) Deliver(helo, from, rcpt string, msg []byte) (Reply, error) {
 	if c.Greeting.Class() != 2 {
 		return c.Greeting, nil
 	}
-	if r, err := c.Cmd("EHLO %s", HeloName(client)); err != nil || r.Class() != 2 {
+	if r, err := c.Cmd("EHLO %s", helo); err != nil || r.Class() != 2 {
 		return r, err
 	}
 	return c.Send(from, []string{rcpt}, msg)
